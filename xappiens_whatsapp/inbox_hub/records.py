@@ -155,6 +155,7 @@ class Receipt:
 	timestamp_ms: int | None = None
 	chat_jid: str = ""
 	error: str = ""
+	hub_id: int | None = None  # the Hub's row id, where it names the message by that
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,10 @@ class RecordError:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-	"""One page of a list. `received` counts what the Hub sent, understood or not."""
+	"""One page of a list. `received` counts what the Hub sent, understood or not.
+
+	`reactions` are the rows of a list of messages that are no messages but somebody's emoji on one.
+	"""
 
 	records: tuple[T, ...]
 	received: int
@@ -216,6 +220,7 @@ class Page(Generic[T]):
 	total: int | None = None
 	page: int | None = None
 	pages: int | None = None
+	reactions: tuple[Reaction, ...] = ()
 
 
 Payload = Message | Reaction | Receipt | Session | Contact | Chat | ChatFlag
