@@ -1,0 +1,80 @@
+"""A WhatsApp number linked at Inbox Hub."""
+
+import re
+
+import frappe
+from frappe import _
+from frappe.model.document import Document
+
+SESSION_ID = re.compile(r"[A-Za-z0-9_-]{3,100}")
+FOLLOWERS = (
+	"WhatsApp Sync Run",
+	"WhatsApp Webhook Event",
+	"WhatsApp Message Reaction",
+	"WhatsApp Message",
+	"WhatsApp Conversation",
+	"WhatsApp Contact",
+)
+
+
+class WhatsAppSession(Document):
+	# begin: auto-generated types
+	# This code is auto-generated. Do not modify anything in this block.
+
+	from typing import TYPE_CHECKING
+
+	if TYPE_CHECKING:
+		from frappe.types import DF
+
+		from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_session_user.whatsapp_session_user import (
+			WhatsAppSessionUser,
+		)
+
+		assigned_users: DF.Table[WhatsAppSessionUser]
+		error_message: DF.SmallText | None
+		history_until_ms: DF.Int
+		is_connected: DF.Check
+		last_seen: DF.Datetime | None
+		last_sync: DF.Datetime | None
+		phone_number: DF.Data | None
+		qr_code: DF.LongText | None
+		qr_expires_at: DF.Datetime | None
+		qr_timestamp_ms: DF.Int
+		session_db_id: DF.Int
+		session_id: DF.Data
+		session_name: DF.Data
+		status: DF.Literal["Disconnected", "Connecting", "QR Code Required", "Connected", "Error"]
+		status_timestamp_ms: DF.Int
+		sync_due: DF.Datetime | None
+		sync_due_trigger: DF.Data | None
+		total_contacts: DF.Int
+		total_conversations: DF.Int
+		total_messages_received: DF.Int
+		total_messages_sent: DF.Int
+
+	# end: auto-generated types
+	def validate(self) -> None:
+		if not SESSION_ID.fullmatch(self.session_id or ""):
+			frappe.throw(
+				_("{0} must have 3 to 100 letters, digits, - or _. It is {1}.").format(
+					frappe.bold(_("Session ID")), frappe.bold(self.session_id or "")
+				)
+			)
+		self.remove_repeated_users()
+
+	def remove_repeated_users(self) -> None:
+		users = {row.user: row for row in reversed(self.assigned_users)}
+		self.set("assigned_users", [row for row in self.assigned_users if users[row.user] is row])
+
+	def on_trash(self) -> None:
+		"""What follows the session goes with it, in one statement a DocType. The session at Inbox Hub stays."""
+		for doctype in FOLLOWERS:
+			table = frappe.qb.DocType(doctype)
+			if doctype == "WhatsApp Message Reaction":
+				messages = frappe.qb.DocType("WhatsApp Message")
+				of_session = (
+					frappe.qb.from_(messages).select(messages.name).where(messages.session == self.name)
+				)
+				frappe.qb.from_(table).delete().where(table.parent.isin(of_session)).run()
+			else:
+				frappe.qb.from_(table).delete().where(table.session == self.name).run()

@@ -1,0 +1,35 @@
+"""What Frappe calls, and when."""
+
+app_name = "xappiens_whatsapp"
+app_title = "WhatsApp"
+app_publisher = "The xappiens_whatsapp authors"
+app_description = "WhatsApp in the Frappe CRM through Inbox Hub"
+app_email = "xappiens_whatsapp@crm.example"
+app_license = "mit"
+app_icon = "octicon octicon-comment-discussion"
+
+export_python_type_annotations = True
+
+before_install = "xappiens_whatsapp.install.before_install"
+after_install = "xappiens_whatsapp.install.after_install"
+
+_follows_session = (
+	"WhatsApp Session",
+	"WhatsApp Contact",
+	"WhatsApp Conversation",
+	"WhatsApp Message",
+	"WhatsApp Webhook Event",
+	"WhatsApp Sync Run",
+)
+permission_query_conditions = {
+	doctype: "xappiens_whatsapp.permissions.query_conditions"
+	for doctype in (*_follows_session, "WhatsApp Session User", "WhatsApp Message Reaction")
+}
+has_permission = {doctype: "xappiens_whatsapp.permissions.has_permission" for doctype in _follows_session}
+
+before_request = ["xappiens_whatsapp.api.webhook.before_request"]
+after_request = ["xappiens_whatsapp.api.webhook.after_request"]
+
+scheduler_events = {"cron": {"* * * * *": ["xappiens_whatsapp.jobs.every_minute"]}}
+
+default_log_clearing_doctypes = {"WhatsApp Webhook Event": 7}

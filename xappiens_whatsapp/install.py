@@ -1,0 +1,54 @@
+"""What happens when the app is installed on a site."""
+
+from __future__ import annotations
+
+import frappe
+from frappe import _
+
+MODULE = "Xappiens Whatsapp"
+DOCTYPES = (
+	"WhatsApp Settings",
+	"WhatsApp Session",
+	"WhatsApp Session User",
+	"WhatsApp Contact",
+	"WhatsApp Conversation",
+	"WhatsApp Message",
+	"WhatsApp Message Reaction",
+	"WhatsApp Webhook Event",
+	"WhatsApp Sync Run",
+)
+ROLES = ("WhatsApp Manager", "WhatsApp User")
+DAYS_TO_KEEP_EVENTS = 7
+
+
+def before_install() -> None:
+	"""Stop, with nothing touched, if another app already owns a DocType of ours.
+
+	Raises:
+		frappe.ValidationError: names the DocTypes and the app that has them.
+	"""
+	taken = frappe.get_all("DocType", filters={"name": ("in", DOCTYPES)}, fields=["name", "module"])
+	foreign = [row for row in taken if row.module != MODULE]
+	if not foreign:
+		return
+
+	owners = dict(frappe.get_all("Module Def", fields=["name", "app_name"], as_list=True))
+	apps = sorted({owners.get(row.module) or row.module for row in foreign})
+	frappe.throw(
+		_(
+			"xappiens_whatsapp cannot be installed: {0} already exists on this site and belongs to {1}. Uninstall {1} first, "
+			"or install xappiens_whatsapp on another site. Nothing was changed."
+		).format(", ".join(sorted(row.name for row in foreign)), ", ".join(apps)),
+		title=_("Another WhatsApp App Is Installed"),
+	)
+
+
+def after_install() -> None:
+	"""Make the roles and let Log Settings clear old webhook events."""
+	for role in ROLES:
+		if not frappe.db.exists("Role", role):
+			frappe.get_doc(doctype="Role", role_name=role, desk_access=1).insert(ignore_permissions=True)
+
+	log_settings = frappe.get_single("Log Settings")
+	log_settings.register_doctype("WhatsApp Webhook Event", days=DAYS_TO_KEEP_EVENTS)
+	log_settings.save(ignore_permissions=True)

@@ -1,0 +1,101 @@
+"""A live message, stored come what may.
+
+Notifications, assignment rules and the hooks of other apps run with the insert. If one of them fails, that costs nothing
+but itself: the message is stored without hooks, shown, and the hooks can be run again.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+import frappe
+
+from xappiens_whatsapp.inbox_hub import records
+from xappiens_whatsapp.store import events, messages, transaction
+
+APP = "xappiens_whatsapp"
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailure:
+	"""Hooks of another app that failed for a message which is stored all the same."""
+
+	message: str
+	app: str
+	error: str  # traceback, without the error's own words
+
+	@property
+	def text(self) -> str:
+		"""What the event shows: the app first."""
+		return f"{self.app}\n\n{self.error}"
+
+
+def store_live_message(session: str, message: records.Message) -> None:
+	"""Store one live message in a transaction of its own and commit it.
+
+	Args:
+		session: the session's name.
+		message: as it came.
+
+	Raises:
+		What the store raises, after a rollback, if the message could not be stored even without hooks.
+	"""
+	try:
+		transaction.repeated(lambda: messages.receive(session, message))
+		frappe.db.commit()
+		return
+	except Exception as error:
+		failure = error
+
+	def store_without_hooks() -> None:
+		received = messages.receive(session, message, run_hooks=False)
+		if received and received.is_new:
+			events.store_pending_hooks(session, received.name, describe(received.name, failure).text)
+
+	transaction.repeated(store_without_hooks)
+	frappe.db.commit()
+
+
+def describe(message: str, error: Exception) -> HookFailure:
+	"""Name the app whose hook failed for a message, and keep the failure in the Error Log. The caller commits."""
+	failure = HookFailure(message, failing_app(error), without_message(error))
+	frappe.log_error(
+		title=f"WhatsApp: a hook of {failure.app} failed",
+		message=failure.error,
+		reference_doctype=messages.DOCTYPE,
+		reference_name=message,
+	)
+	return failure
+
+
+def run_hooks_again(message: str) -> None:
+	"""Run for a stored message what its insert would have run. The caller commits.
+
+	Args:
+		message: its name.
+
+	Raises:
+		Whatever a hook raises.
+	"""
+	doc = frappe.get_doc(messages.DOCTYPE, message)
+	for event in ("before_insert", "before_validate", "validate", "before_save"):
+		doc.run_method(event)
+	doc.db_update()
+	for event in ("after_insert", "on_update", "on_change"):
+		doc.run_method(event)
+
+
+def failing_app(error: Exception) -> str:
+	"""The installed app in whose code the error was raised, the innermost that is neither Frappe nor this app."""
+	installed = set(frappe.get_installed_apps()) - {"frappe", APP}
+	for frame, _line in reversed(list(traceback.walk_tb(error.__traceback__))):
+		app = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+		if app in installed:
+			return app
+	return "frappe"
+
+
+def without_message(error: Exception) -> str:
+	"""The traceback with the error's type but not its words, which may quote a conversation."""
+	return "".join([*traceback.format_tb(error.__traceback__), type(error).__name__])

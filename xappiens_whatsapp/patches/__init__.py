@@ -1,0 +1,1 @@
+"""Changes of stored data between versions; each is named in `patches.txt`."""

@@ -1,0 +1,4 @@
+"""Records into DocTypes, idempotently. Nothing here speaks HTTP, and nothing here commits.
+
+Lock order everywhere: Session, Contact, Conversation, Message, Reaction.
+"""

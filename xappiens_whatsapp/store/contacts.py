@@ -1,0 +1,175 @@
+"""Contacts of the Hub, into WhatsApp Contact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import frappe
+
+from xappiens_whatsapp.inbox_hub import jids, records
+from xappiens_whatsapp.store import bulk, times
+from xappiens_whatsapp.store.keys import key_hash, name_of
+
+DOCTYPE = "WhatsApp Contact"
+# column of the DocType: attribute of the record. An empty text or None says nothing and changes nothing.
+TEXTS = {
+	"phone_number": "phone_number",
+	"pushname": "push_name",
+	"short_name": "short_name",
+	"verified_name": "verified_name",
+	"about": "about",
+	"profile_pic_url": "photo_url",
+}
+FLAGS = {
+	"is_user": "is_user",
+	"is_my_contact": "is_my_contact",
+	"is_wa_contact": "is_wa_contact",
+	"is_blocked": "is_blocked",
+	"is_enterprise": "is_business",
+	"is_verified": "is_verified",
+}
+FLAG_DEFAULTS = {"is_wa_contact": 1}
+COLUMNS = ("contact_name", "labels", "first_seen", "last_seen", "last_sync", *TEXTS, *FLAGS)
+
+
+def upsert(session: str, contacts: Sequence[records.Contact]) -> bulk.Counts:
+	"""Store a page of contacts: one SELECT, one INSERT of the new, one UPDATE of the changed.
+
+	Args:
+		session: the session's name.
+		contacts: the page, in the Hub's order; of one JID the last counts.
+
+	Returns:
+		How many were processed, created and updated.
+	"""
+	by_hash = {key_hash(session, contact.jid): contact for contact in contacts}
+	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), COLUMNS)
+	new = [_new_row(session, hash_, contact) for hash_, contact in by_hash.items() if hash_ not in stored]
+	changes = bulk.locked_changes(DOCTYPE, stored, COLUMNS, lambda row: _changes(row, by_hash[row.key_hash]))
+	bulk.insert_rows(DOCTYPE, new)
+	bulk.update_rows(DOCTYPE, changes)
+	return bulk.Counts(processed=len(contacts), created=len(new), updated=len(changes))
+
+
+def find_or_create(session: str, jid: str, push_name: str = "") -> str:
+	"""The contact of a JID that a live message or event named; created, with all hooks, if it is new.
+
+	Args:
+		session: the session's name.
+		jid: of a user or a group, in normal form.
+		push_name: how they call themselves, "" if unknown.
+
+	Returns:
+		The name of the contact.
+	"""
+	record = records.Contact(
+		jid=jid, phone_number=jids.phone_of(jid), push_name=push_name, is_group=jids.is_group(jid)
+	)
+	return apply(session, record)
+
+
+def apply(session: str, record: records.Contact) -> str:
+	"""Store one contact of which a live event tells; a new one is inserted as a document, with all hooks.
+
+	Args:
+		session: the session's name.
+		record: what is said; empty parts change nothing.
+
+	Returns:
+		The name of the contact.
+	"""
+	hash_ = key_hash(session, record.jid)
+	row = bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_)
+	if row:
+		if change := _changes(row, record):
+			bulk.update_rows(DOCTYPE, {row.name: change})
+		return row.name
+	doc = frappe.get_doc({"doctype": DOCTYPE, **_new_row(session, hash_, record)})
+	return doc.insert(ignore_permissions=True).name
+
+
+def link_conversations(session: str) -> None:
+	"""Link conversations to the contact with the same JID, and messages of a person's chat to that person."""
+	frappe.db.sql(
+		"""
+		UPDATE `tabWhatsApp Conversation` conversation
+		JOIN `tabWhatsApp Contact` contact ON contact.key_hash = conversation.key_hash
+		SET conversation.contact = contact.name
+		WHERE conversation.session = %s AND conversation.contact IS NULL
+		""",
+		session,
+	)
+	frappe.db.sql(
+		"""
+		UPDATE `tabWhatsApp Message` message
+		JOIN `tabWhatsApp Conversation` conversation ON conversation.name = message.conversation
+		SET message.contact = conversation.contact
+		WHERE message.session = %s AND message.contact IS NULL
+			AND conversation.contact IS NOT NULL AND conversation.is_group = 0
+		""",
+		session,
+	)
+
+
+def placeholder_name(jid: str, phone_number: str) -> str:
+	"""What is shown while no name is known."""
+	return f"+{phone_number}" if phone_number else jid
+
+
+def _new_row(session: str, hash_: str, contact: records.Contact) -> dict[str, Any]:
+	row: dict[str, Any] = {
+		"name": name_of(hash_),
+		"key_hash": hash_,
+		"session": session,
+		"contact_id": contact.jid,
+		"contact_name": contact.display_name or placeholder_name(contact.jid, contact.phone_number),
+		"is_group": int(contact.is_group),
+		"labels": ", ".join(contact.labels or ()),
+		"first_seen": times.site_datetime(contact.first_seen_ms) or times.now(),
+		"last_seen": times.site_datetime(contact.last_seen_ms),
+		"last_sync": times.now(),
+	}
+	row.update({column: getattr(contact, attribute) for column, attribute in TEXTS.items()})
+	for column, attribute in FLAGS.items():
+		said = getattr(contact, attribute)
+		row[column] = int(FLAG_DEFAULTS.get(column, 0) if said is None else said)
+	if contact.is_user is None:
+		row["is_user"] = int(not contact.is_group)
+	return row
+
+
+def _changes(row: frappe._dict, contact: records.Contact) -> dict[str, Any]:
+	"""Columns of a stored contact that are to change, with their new values."""
+	new: dict[str, Any] = {}
+	for column, attribute in TEXTS.items():
+		if said := getattr(contact, attribute):
+			new[column] = said
+	for column, attribute in FLAGS.items():
+		if (said := getattr(contact, attribute)) is not None:
+			new[column] = int(said)
+	if contact.labels is not None:
+		new["labels"] = ", ".join(contact.labels)
+	if name := _better_name(row, contact):
+		new["contact_name"] = name
+	last_seen = times.site_datetime(contact.last_seen_ms)
+	if last_seen and (not row.last_seen or last_seen > row.last_seen):
+		new["last_seen"] = last_seen
+	changes = {column: value for column, value in new.items() if value != row[column]}
+	if changes:
+		changes["last_sync"] = times.now()
+	return changes
+
+
+def _better_name(row: frappe._dict, contact: records.Contact) -> str:
+	"""The name to show, "" to leave it: a name of the address book stays when only a push name is said."""
+	if contact.name:
+		return contact.name
+	derived = {
+		"",
+		placeholder_name(contact.jid, row.phone_number or ""),
+		row.pushname,
+		row.short_name,
+		row.verified_name,
+	}
+	return contact.display_name if (row.contact_name or "") in derived else ""

@@ -1,0 +1,251 @@
+"""Chats of the Hub, into WhatsApp Conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import frappe
+
+from xappiens_whatsapp import realtime
+from xappiens_whatsapp.inbox_hub import jids, records
+from xappiens_whatsapp.store import bulk, times
+from xappiens_whatsapp.store.contacts import placeholder_name
+from xappiens_whatsapp.store.keys import key_hash, name_of
+
+DOCTYPE = "WhatsApp Conversation"
+PREVIEW_LENGTH = 500
+FLAGS = {
+	"is_archived": "is_archived",
+	"is_pinned": "is_pinned",
+	"is_muted": "is_muted",
+	"is_read_only": "is_read_only",
+}
+COLUMNS = (
+	"contact_name",
+	"phone_number",
+	"chat_id",
+	"mute_expiration",
+	"first_message_time",
+	"last_message",
+	"last_message_time",
+	"last_message_from_me",
+	"last_message_timestamp_ms",
+	"flag_timestamp_ms",
+	"status",
+	*FLAGS,
+)
+
+
+def upsert(session: str, chats: Sequence[records.Chat], *, is_first_sync: bool) -> bulk.Counts:
+	"""Store a page of chats: one SELECT, one INSERT of the new, one UPDATE of the changed.
+
+	Stories, broadcasts and newsletters are processed but make no conversation.
+
+	Args:
+		session: the session's name.
+		chats: the page, in the Hub's order; of one JID the last counts.
+		is_first_sync: take the Hub's unread count. Later the counts move with the messages, and what a sync finds
+			missing is counted when its message is stored.
+
+	Returns:
+		How many were processed, created and updated.
+	"""
+	by_hash = {key_hash(session, chat.jid): chat for chat in chats if has_conversation(chat.jid)}
+	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), COLUMNS)
+	new = [
+		_new_row(session, hash_, chat, is_first_sync)
+		for hash_, chat in by_hash.items()
+		if hash_ not in stored
+	]
+	changes = bulk.locked_changes(DOCTYPE, stored, COLUMNS, lambda row: _changes(row, by_hash[row.key_hash]))
+	bulk.insert_rows(DOCTYPE, new)
+	bulk.update_rows(DOCTYPE, changes)
+	return bulk.Counts(processed=len(chats), created=len(new), updated=len(changes))
+
+
+def ensure(session: str, chat_jids: Iterable[str]) -> dict[str, frappe._dict]:
+	"""The conversations of these chats; those that are missing are created from the JID alone.
+
+	Args:
+		session: the session's name.
+		chat_jids: in normal form, all of a kind that has conversations.
+
+	Returns:
+		JID to a row with name, contact, is_group.
+	"""
+	by_hash = {key_hash(session, jid): jid for jid in chat_jids}
+	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), ("contact", "is_group"))
+	new = [
+		_new_row(
+			session,
+			hash_,
+			records.Chat(jid=jid, phone_number=jids.phone_of(jid), is_group=jids.is_group(jid)),
+			False,
+		)
+		for hash_, jid in by_hash.items()
+		if hash_ not in stored
+	]
+	bulk.insert_rows(DOCTYPE, new)
+	found = {by_hash[hash_]: row for hash_, row in stored.items()}
+	found.update(
+		{
+			row["chat_id"]: frappe._dict(name=row["name"], contact=None, is_group=row["is_group"])
+			for row in new
+		}
+	)
+	return found
+
+
+def find_or_create(session: str, jid: str, contact: str | None, name: str = "") -> str:
+	"""The conversation of a live message; created, with all hooks, if it is new.
+
+	Args:
+		session: the session's name.
+		jid: of the chat, in normal form.
+		contact: the WhatsApp Contact to link.
+		name: what to call a new one, "" if unknown.
+
+	Returns:
+		The name of the conversation.
+	"""
+	hash_ = key_hash(session, jid)
+	row = bulk.rows_by_key(DOCTYPE, [hash_], ("contact",)).get(hash_)
+	if row:
+		if contact and not row.contact:
+			frappe.db.set_value(DOCTYPE, row.name, "contact", contact)
+		return row.name
+	chat = records.Chat(jid=jid, phone_number=jids.phone_of(jid), name=name, is_group=jids.is_group(jid))
+	doc = frappe.get_doc({"doctype": DOCTYPE, **_new_row(session, hash_, chat, False), "contact": contact})
+	doc.insert(ignore_permissions=True)
+	realtime.conversation(session, doc.name)
+	return doc.name
+
+
+def record_message(
+	conversation: str, *, text: str, timestamp_ms: int, from_me: bool, is_unread: bool
+) -> None:
+	"""Move the conversation's last message and unread count by one message, in one atomic UPDATE.
+
+	Args:
+		conversation: its name.
+		text: what the list of conversations shows.
+		timestamp_ms: of the message; an older one than the last leaves the preview.
+		from_me: whether it is one's own.
+		is_unread: whether it counts as unread.
+	"""
+	frappe.db.sql(
+		"""
+		UPDATE `tabWhatsApp Conversation` SET
+			unread_count = unread_count + %(unread)s,
+			total_messages = total_messages + 1,
+			last_message = IF(%(ms)s >= last_message_timestamp_ms, %(text)s, last_message),
+			last_message_time = IF(%(ms)s >= last_message_timestamp_ms, %(time)s, last_message_time),
+			last_message_from_me = IF(%(ms)s >= last_message_timestamp_ms, %(from_me)s, last_message_from_me),
+			last_message_timestamp_ms = GREATEST(last_message_timestamp_ms, %(ms)s),
+			modified = %(now)s
+		WHERE name = %(name)s
+		""",
+		{
+			"name": conversation,
+			"unread": int(is_unread),
+			"ms": timestamp_ms,
+			"text": text[:PREVIEW_LENGTH],
+			"time": times.site_datetime(timestamp_ms),
+			"from_me": int(from_me),
+			"now": times.now(),
+		},
+	)
+
+
+def forget_message(conversation: str) -> None:
+	"""One message fewer: the echo of an own message turned out to be that message."""
+	frappe.db.sql(
+		"UPDATE `tabWhatsApp Conversation` SET total_messages = GREATEST(total_messages - 1, 0) WHERE name = %s",
+		conversation,
+	)
+
+
+def mark_read(session: str, conversation: str) -> None:
+	"""Nothing is unread in this conversation any more."""
+	frappe.db.set_value(DOCTYPE, conversation, "unread_count", 0)
+	realtime.conversation(session, conversation)
+
+
+def apply_flag(session: str, flag: records.ChatFlag) -> str:
+	"""Archive a conversation or take it out, unless something later is known. It is created if it is new.
+
+	Returns:
+		The name of the conversation.
+	"""
+	name = find_or_create(session, flag.chat_jid, None)
+	known = frappe.db.get_value(DOCTYPE, name, "flag_timestamp_ms", for_update=True)
+	if not flag.timestamp_ms or flag.timestamp_ms >= known:
+		frappe.db.set_value(
+			DOCTYPE,
+			name,
+			{**_archive_columns(flag.is_archived), "flag_timestamp_ms": flag.timestamp_ms or known},
+		)
+		realtime.conversation(session, name)
+	return name
+
+
+def has_conversation(jid: str) -> bool:
+	"""Whether a chat with this JID makes a conversation: people and groups do."""
+	return not (jids.is_broadcast(jid) or jids.is_status(jid) or jids.is_newsletter(jid))
+
+
+def _archive_columns(is_archived: bool) -> dict[str, Any]:
+	return {"is_archived": int(is_archived), "status": "Archived" if is_archived else "Active"}
+
+
+def _last_message_columns(last: records.LastMessage) -> dict[str, Any]:
+	return {
+		"last_message": last.text[:PREVIEW_LENGTH],
+		"last_message_time": times.site_datetime(last.timestamp_ms),
+		"last_message_from_me": int(bool(last.from_me)),
+		"last_message_timestamp_ms": last.timestamp_ms or 0,
+	}
+
+
+def _new_row(session: str, hash_: str, chat: records.Chat, take_unread: bool) -> dict[str, Any]:
+	return {
+		"name": name_of(hash_),
+		"key_hash": hash_,
+		"session": session,
+		"chat_id": chat.jid,
+		"contact_name": chat.name or placeholder_name(chat.jid, chat.phone_number),
+		"phone_number": chat.phone_number,
+		"is_group": int(chat.is_group),
+		"unread_count": (chat.unread_count or 0) if take_unread else 0,
+		"mute_expiration": times.site_datetime(chat.mute_expiration_ms),
+		"first_message_time": times.site_datetime(chat.first_message_ms),
+		"last_synced_at": times.now(),
+		"flag_timestamp_ms": 0,
+		**{column: int(bool(getattr(chat, attribute))) for column, attribute in FLAGS.items()},
+		**_archive_columns(bool(chat.is_archived)),
+		**_last_message_columns(chat.last_message or records.LastMessage("")),
+	}
+
+
+def _changes(row: frappe._dict, chat: records.Chat) -> dict[str, Any]:
+	"""Columns of a stored conversation that are to change, with their new values."""
+	new: dict[str, Any] = {}
+	if chat.name:
+		new["contact_name"] = chat.name
+	if chat.phone_number:
+		new["phone_number"] = chat.phone_number
+	for column, attribute in FLAGS.items():
+		if (said := getattr(chat, attribute)) is not None:
+			new[column] = int(said)
+	if chat.is_archived is not None:
+		new.update(_archive_columns(chat.is_archived))
+	if chat.mute_expiration_ms:
+		new["mute_expiration"] = times.site_datetime(chat.mute_expiration_ms)
+	last = chat.last_message
+	if last and last.timestamp_ms and last.timestamp_ms > row.last_message_timestamp_ms:
+		new.update(_last_message_columns(last))
+	changes = {column: value for column, value in new.items() if value != row[column]}
+	if changes:
+		changes["last_synced_at"] = times.now()
+	return changes

@@ -1,0 +1,256 @@
+"""Webhook events: stored before they are processed, and until they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import frappe
+
+from xappiens_whatsapp.inbox_hub import clock, records
+from xappiens_whatsapp.store import bulk, times
+from xappiens_whatsapp.store.keys import key_hash, name_of
+
+DOCTYPE = "WhatsApp Webhook Event"
+# After which time an event is tried again; past the last one it is Dead.
+RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 4 * 60, 12 * 60, 24 * 60))
+WAIT_AT_MOST = timedelta(hours=72)
+REPEATED_WITHIN_MS = 10 * 60 * 1000
+ERROR_LENGTH = 5000
+UNFINISHED = ("Received", "Failed", "Waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+	name: str
+	is_duplicate: bool
+
+
+def store(event: records.Event, body: str, headers: dict[str, str]) -> Stored:
+	"""INSERT a verified event. The caller commits.
+
+	The same event again is a duplicate. Events that carry no id and no time of their own are duplicates only while
+	they are young and nothing else was heard of the same object in between: archive, unarchive, archive are three.
+
+	Args:
+		event: what was understood of it; its name and session at least.
+		body: as it came.
+		headers: of the webhook, without the signature.
+
+	Returns:
+		Its name, and whether it was there before.
+
+	Raises:
+		frappe.UniqueValidationError or frappe.DuplicateEntryError: another request stores the same one right now.
+	"""
+	key = _key(event, body, headers)
+	object_key = _object_key(event)
+	if known := frappe.db.get_value(DOCTYPE, {"key_hash": key}, ["name", "creation"], as_dict=True):
+		if not _may_repeat(event) or not _is_news(known, object_key):
+			return Stored(known.name, is_duplicate=True)
+		key = key_hash(key, str(clock.now_ms()))
+
+	bulk.insert_rows(
+		DOCTYPE,
+		[
+			{
+				"name": name_of(key),
+				"key_hash": key,
+				"event": event.name,
+				"session_id": event.session_id,
+				"session": None,
+				"message_id": event.message_id or None,
+				"object_key": object_key,
+				"status": "Received",
+				"attempts": 0,
+				"next_attempt": times.now()
+				+ RETRY_AFTER[0],  # should the request die before it processes the event
+				"event_timestamp_ms": event.timestamp_ms or 0,
+				"body": body,
+				"headers": "\n".join(f"{name}: {value}" for name, value in sorted(headers.items())),
+			}
+		],
+	)
+	return Stored(name_of(key), is_duplicate=False)
+
+
+def store_pending_hooks(session: str, message: str, error: str) -> None:
+	"""Keep, as a failed event, that hooks of another app failed for a message which a sync brought.
+
+	Args:
+		session: the session's name.
+		message: the name of the stored message.
+		error: which app, and where.
+	"""
+	key = key_hash("hooks", message)
+	bulk.insert_rows(
+		DOCTYPE,
+		[
+			{
+				"name": name_of(key),
+				"key_hash": key,
+				"event": "message.received",
+				"session_id": session,
+				"session": session,
+				"status": "Failed",
+				"attempts": 1,
+				"next_attempt": times.now() + RETRY_AFTER[0],
+				"error": error,
+				"hooks_pending": message,
+				"body": "{}",
+			}
+		],
+	)
+
+
+def claim(name: str) -> frappe._dict | None:
+	"""Lock an event that is still to be processed; None if somebody else has finished it meanwhile."""
+	row = frappe.db.get_value(
+		DOCTYPE,
+		name,
+		["name", "event", "status", "attempts", "body", "headers", "creation", "hooks_pending", "session_id"],
+		as_dict=True,
+		for_update=True,
+	)
+	return row if row and row.status in (*UNFINISHED, "Dead") else None
+
+
+def mark_processed(
+	name: str, *, status: str = "Processed", session: str | None = None, body: str | None = None
+) -> None:
+	"""The event is done. `body` replaces the stored one where it held a picture."""
+	values = {
+		"status": status,
+		"processed_at": times.now(),
+		"next_attempt": None,
+		"error": None,
+		"hooks_pending": None,
+	}
+	if session:
+		values["session"] = session
+	if body is not None:
+		values["body"] = body
+	frappe.db.set_value(DOCTYPE, name, values)
+
+
+def mark_waiting(name: str, reason: str, session: str | None) -> None:
+	"""The event speaks of something not yet known. It is applied when that comes."""
+	frappe.db.set_value(
+		DOCTYPE,
+		name,
+		{
+			"status": "Waiting",
+			"error": reason,
+			"session": session,
+			"next_attempt": times.now() + WAIT_AT_MOST,
+		},
+	)
+
+
+def mark_failed(
+	name: str,
+	error: str,
+	*,
+	hooks_pending: str | None = None,
+	session: str | None = None,
+	final: bool = False,
+) -> str:
+	"""The event failed: it is due again later, or Dead when it was tried often enough.
+
+	Args:
+		name: of the event.
+		error: what went wrong; kept with the event.
+		hooks_pending: the message that is stored although hooks of another app failed.
+		session: the session's name where known.
+		final: trying again is of no use.
+
+	Returns:
+		The new status, Failed or Dead.
+	"""
+	attempts = frappe.db.get_value(DOCTYPE, name, "attempts") + 1
+	is_dead = final or attempts > len(RETRY_AFTER)
+	frappe.db.set_value(
+		DOCTYPE,
+		name,
+		{
+			"status": "Dead" if is_dead else "Failed",
+			"attempts": attempts,
+			"next_attempt": None if is_dead else times.now() + RETRY_AFTER[attempts - 1],
+			"error": error[-ERROR_LENGTH:],
+			"hooks_pending": hooks_pending,
+			**({"session": session} if session else {}),
+		},
+	)
+	return "Dead" if is_dead else "Failed"
+
+
+def due(limit: int = 100) -> list[str]:
+	"""Names of events to process now, the oldest first; also those whose request died before it processed them."""
+	return frappe.get_all(
+		DOCTYPE,
+		filters={"status": ("in", UNFINISHED), "next_attempt": ("<=", times.now())},
+		order_by="creation asc",
+		limit=limit,
+		pluck="name",
+	)
+
+
+def waiting_for(session_id: str, message_id: str) -> list[str]:
+	"""Names of events of a session that wait for a message, in the order they came."""
+	return frappe.get_all(
+		DOCTYPE,
+		filters={"status": "Waiting", "message_id": message_id, "session_id": session_id},
+		order_by="creation asc",
+		pluck="name",
+	)
+
+
+def release_waiting(session_id: str) -> None:
+	"""What waited for this session is due now."""
+	event = frappe.qb.DocType(DOCTYPE)
+	frappe.qb.update(event).set(event.next_attempt, times.now()).where(
+		(event.status == "Waiting") & (event.session_id == session_id)
+	).run()
+
+
+def waited_too_long(event: frappe._dict) -> bool:
+	"""Whether what the event waits for will hardly come any more."""
+	return times.now() - event.creation >= WAIT_AT_MOST
+
+
+def _may_repeat(event: records.Event) -> bool:
+	"""Whether the same bytes can be a new event: with neither an id nor a time of its own, they can."""
+	about_an_object = event.name.startswith(("session.", "contact.", "chat."))
+	return about_an_object and not event.message_id and event.timestamp_ms is None
+
+
+def _key(event: records.Event, body: str, headers: dict[str, str]) -> str:
+	"""Digest of what the event says: body, time header, and the header's session when the body names none."""
+	said_at = headers.get("X-Webhook-Timestamp", "")
+	session = "" if event.extra.get("session_in_body", True) else headers.get("X-Webhook-Session", "")
+	return key_hash(body, said_at, session)
+
+
+def _object_key(event: records.Event) -> str | None:
+	"""The chat, contact or session that an event without an id speaks of."""
+	if not event.name.startswith(("session.", "contact.", "chat.")):
+		return None
+	payload = event.payload
+	if isinstance(payload, records.ChatFlag):
+		about = payload.chat_jid
+	elif isinstance(payload, records.Contact):
+		about = payload.jid
+	else:
+		about = ""
+	return key_hash(event.session_id, event.name.partition(".")[0], about)
+
+
+def _is_news(known: frappe._dict, object_key: str | None) -> bool:
+	"""Whether the same words mean something new: enough time passed, or another event of the same object came since."""
+	age = (times.now() - known.creation).total_seconds() * 1000
+	if age > REPEATED_WITHIN_MS:
+		return True
+	latest = frappe.get_all(
+		DOCTYPE, filters={"object_key": object_key}, order_by="creation desc", limit=1, pluck="name"
+	)
+	return bool(latest) and latest[0] != known.name
