@@ -1,0 +1,192 @@
+"""Linking a WhatsApp number, and telling whether all is well: what the buttons of the Desk call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import frappe
+from frappe import _
+from frappe.model.document import Document
+from frappe.utils import get_datetime
+
+from xappiens_whatsapp import permissions
+from xappiens_whatsapp.api.base import WhatsAppAPIClient, diagnose
+from xappiens_whatsapp.api.errors import show_hub_errors
+from xappiens_whatsapp.api.sync import request_sync
+from xappiens_whatsapp.inbox_hub import payloads, records
+from xappiens_whatsapp.inbox_hub.errors import HubUnavailable, NotFound
+from xappiens_whatsapp.store import sessions, times
+
+WEBHOOK_NAME = "CRM Webhook"
+WEBHOOK_EVENTS = (
+	"message.received",
+	"message.sent",
+	"message.delivered",
+	"message.read",
+	"message.failed",
+	"session.connected",
+	"session.disconnected",
+	"session.qr",
+	"contact.updated",
+	"chat.archived",
+	"chat.unarchived",
+)
+
+
+@frappe.whitelist(methods=["POST"])
+@show_hub_errors
+def connect_session(session: str) -> dict[str, Any]:
+	"""Create the session at Inbox Hub if it is not there, and let it connect. The QR code comes by webhook.
+
+	Args:
+		session: the name of a WhatsApp Session.
+
+	Returns:
+		As `get_session_status`.
+
+	Raises:
+		frappe.PermissionError: the user may not change the session.
+	"""
+	doc = _session(session, "write")
+	client = WhatsAppAPIClient(doc.session_id)
+	if not doc.session_db_id and not _known_at_hub(client, doc):
+		created = payloads.parse_session(client.create_session(doc.session_id, doc.session_name))
+		_apply(doc.name, created)
+		client = WhatsAppAPIClient(doc.session_id)
+	client.connect_session()
+	return get_session_status(session)
+
+
+@frappe.whitelist(methods=["POST"])
+@show_hub_errors
+def disconnect_session(session: str) -> dict[str, Any]:
+	"""Disconnect at Inbox Hub. The session and its credentials stay there.
+
+	Args:
+		session: the name of a WhatsApp Session.
+
+	Returns:
+		As `get_session_status`.
+
+	Raises:
+		frappe.PermissionError: the user may not change the session.
+	"""
+	doc = _session(session, "write")
+	WhatsAppAPIClient(doc.session_id).disconnect_session()
+	_apply(doc.name, records.Session(doc.session_id, status="Disconnected"))
+	return _status(doc.name)
+
+
+@frappe.whitelist(methods=["POST"])
+@show_hub_errors
+def get_session_status(session: str) -> dict[str, Any]:
+	"""Ask Inbox Hub for the session's status and store it.
+
+	Args:
+		session: the name of a WhatsApp Session.
+
+	Returns:
+		`status`, `is_connected`, `phone_number`, `qr_code` (a data URL, or None) and `qr_expires_at`.
+
+	Raises:
+		frappe.PermissionError: the user may not see the session.
+	"""
+	doc = _session(session, "read")
+	client = WhatsAppAPIClient(doc.session_id)
+	_apply(doc.name, payloads.parse_session(client.get_session_status(doc.session_db_id or doc.session_id)))
+	return _status(doc.name)
+
+
+@frappe.whitelist(methods=["POST"])
+@show_hub_errors
+def get_qr_code(session: str) -> dict[str, Any]:
+	"""The QR code to scan: the stored one while it is valid, else Inbox Hub is asked.
+
+	Args:
+		session: the name of a WhatsApp Session.
+
+	Returns:
+		As `get_session_status`; `qr_code` is None while there is none yet.
+
+	Raises:
+		frappe.PermissionError: the user may not change the session; who scans owns it.
+	"""
+	doc = _session(session, "write")
+	if doc.is_connected or (doc.qr_code and get_datetime(doc.qr_expires_at) > times.now()):
+		return _status(doc.name)
+	try:
+		qr = payloads.parse_qr(WhatsAppAPIClient(doc.session_id).get_qr())
+	except (NotFound, HubUnavailable):
+		return _status(doc.name)  # not ready yet (docs/hub.md, F4)
+	sessions.store_qr(doc.name, qr, None)
+	return _status(doc.name)
+
+
+@frappe.whitelist(methods=["POST"])
+def test_connection(session: str | None = None) -> dict[str, Any]:
+	"""Tell apart what can be wrong between this site and Inbox Hub. For managers.
+
+	Args:
+		session: also look whether Inbox Hub knows this session.
+
+	Returns:
+		`ok`, `reason` and `message`, which says what to do.
+	"""
+	permissions.check_manager()
+	return diagnose(WhatsAppAPIClient(_session(session, "read").session_id if session else None))
+
+
+@frappe.whitelist(methods=["POST"])
+@show_hub_errors
+def register_webhook() -> dict[str, Any]:
+	"""Have Inbox Hub post its events to this site. Doing it twice makes one webhook. For managers.
+
+	Returns:
+		Inbox Hub's answer.
+	"""
+	permissions.check_manager()
+	settings = frappe.get_single("WhatsApp Settings")
+	secret = settings.get_password("webhook_secret", raise_exception=False)
+	if not secret:
+		frappe.throw(
+			_("Webhook Secret is empty. Enter a random one of at least 16 characters and save first.")
+		)
+	settings.set_webhook_url()
+	answer = WhatsAppAPIClient().register_webhook(
+		settings.webhook_url, list(WEBHOOK_EVENTS), secret, name=WEBHOOK_NAME
+	)
+	return {"success": bool(answer.get("success", True)), "url": settings.webhook_url, "name": WEBHOOK_NAME}
+
+
+def _session(name: str, permission: str) -> Document:
+	doc = sessions.get(name)
+	doc.check_permission(permission)
+	return doc
+
+
+def _known_at_hub(client: WhatsAppAPIClient, doc: Document) -> bool:
+	"""Whether Inbox Hub has a session with this id already; then its number there is stored."""
+	page = payloads.parse_sessions(client.get_sessions(page=1, limit=100))
+	for record in page.records:
+		if record.session_id == doc.session_id:
+			_apply(doc.name, record)
+			return True
+	return False
+
+
+def _apply(session: str, record: records.Session) -> None:
+	change = sessions.apply_status(session, record)
+	if change.became_connected and frappe.get_cached_doc("WhatsApp Settings").auto_sync_enabled:
+		request_sync(session, "Connected", settle=True)
+
+
+def _status(session: str) -> dict[str, Any]:
+	row = frappe.db.get_value(
+		sessions.DOCTYPE,
+		session,
+		["status", "is_connected", "phone_number", "qr_code", "qr_expires_at"],
+		as_dict=True,
+	)
+	if row.qr_expires_at and row.qr_expires_at <= times.now():
+		row.qr_code = None
+	return row
