@@ -1,0 +1,148 @@
+"""What happens in chats: messages come and go, get ticks and reactions. Each tells the webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .clock import now_ms
+from .data import Message
+from .happenings import ACKS, Happening, Reaction
+from .jids import is_group, phone_of
+from .texts import FILES
+
+if TYPE_CHECKING:
+	from .hub import Hub
+	from .sessions import Session
+
+STATUS_OF_ACK = {-1: "failed", 0: "pending", 1: "sent", 2: "delivered", 3: "read", 4: "played"}
+
+
+def new_message_id() -> str:
+	"""An id like WhatsApp's: 3EB0 and 18 hex digits."""
+	return "3EB0" + secrets.token_hex(9).upper()
+
+
+@dataclass(slots=True)
+class Draft:
+	"""A message that is to be. `sender` is empty for the session's own account."""
+
+	chat: str
+	text: str = ""
+	kind: str = "text"
+	sender: str = ""
+	push_name: str | None = None
+	media: dict[str, Any] | None = None
+	location: dict[str, Any] | None = None
+	quoted_id: str | None = None
+	message_id: str | None = None
+	timestamp_ms: int | None = None
+
+
+def _store(hub: Hub, session: Session, draft: Draft, status: str, whole_seconds: bool) -> Message:
+	instant = draft.timestamp_ms or now_ms()
+	if whole_seconds:
+		instant -= instant % 1000
+	media = draft.media
+	if media is None and draft.kind in FILES:
+		mimetype, name = FILES[draft.kind]
+		file_name = name.format(n=session.store.next_hub_id())
+		media = {
+			"filename": file_name,
+			"filesize": 48_213,
+			"mimetype": mimetype,
+			"url": f"https://inbox-hub.example/media/{secrets.token_hex(24)}/{file_name}",
+		}
+	message = Message(
+		message_id=draft.message_id or new_message_id(),
+		hub_id=session.store.next_hub_id(),
+		chat=draft.chat,
+		from_me=not draft.sender,
+		text=draft.text,
+		timestamp_ms=instant,
+		kind=draft.kind,
+		sender=draft.sender,
+		push_name=draft.push_name,
+		status=status,
+		is_read=not draft.sender,
+		media=media,
+		location=draft.location,
+		quoted_id=draft.quoted_id,
+	)
+	is_new_chat = not session.store.has_chat(draft.chat)
+	session.store.add_message(message)
+	session.activity_ms = now_ms()
+	if session.store.contact(draft.chat) is None and not draft.chat.endswith(("@broadcast", "@newsletter")):
+		name = None if is_group(draft.chat) else draft.push_name
+		contact, _ = session.store.put_contact(
+			draft.chat, name=name or phone_of(draft.chat), notify=draft.push_name, is_my_contact=False
+		)
+		hub.emit(Happening("contact.created", session, instant, contact=contact))
+	if is_new_chat:
+		hub.emit(Happening("conversation.created", session, instant, chat=draft.chat))
+	return message
+
+
+def receive(hub: Hub, session: Session, draft: Draft, tell: bool = True) -> Message:
+	"""Somebody writes to the session. Without `tell` no webhook goes out: a missed message."""
+	message = _store(hub, session, draft, status="received", whole_seconds=True)
+	if tell:
+		hub.emit(Happening("message.received", session, message.timestamp_ms, message=message))
+	return message
+
+
+def write(hub: Hub, session: Session, draft: Draft, tell: bool = True, on_phone: bool = False) -> Message:
+	"""The session writes: by the API, or on its own phone. The echo goes out at once, receipts later."""
+	message = _store(hub, session, draft, status="sent", whole_seconds=on_phone)
+	if tell:
+		hub.emit(Happening("message.sent", session, message.timestamp_ms, message=message))
+		hub.spawn(_receipts(hub, session, message))
+	return message
+
+
+async def _receipts(hub: Hub, session: Session, message: Message) -> None:
+	fault = hub.faults.take("message_failed", session=session.session_id)
+	for status in ("failed",) if fault else ("delivered", "read"):
+		await asyncio.sleep(hub.options.receipt_delay_ms / 1000)
+		if session.is_connected:
+			receipt(hub, session, message, status, error=fault.parameters["error"] if fault else "")
+
+
+def receipt(hub: Hub, session: Session, message: Message, status: str, error: str = "") -> None:
+	"""A message of the session got further: `status` is sent, delivered, read, played or failed."""
+	message.status = status
+	message.error = error or None
+	instant = now_ms()
+	event = {"played": "message.read"}.get(status, f"message.{status}")
+	if event in ("message.delivered", "message.read", "message.failed"):
+		hub.emit(Happening(event, session, instant, message=message, status=status, error=error))
+	if status in ACKS:
+		hub.emit(Happening("message.ack", session, instant, message=message, status=status, error=error))
+
+
+def react(hub: Hub, session: Session, message: Message, emoji: str, sender: str) -> str:
+	"""Somebody reacts (`""` takes it back). Returns the id of the reaction's own message."""
+	if emoji:
+		message.reactions[sender] = emoji
+	else:
+		message.reactions.pop(sender, None)
+	reaction = Reaction(message, emoji, sender, new_message_id())
+	hub.emit(Happening("message.received", session, now_ms(), reaction=reaction))
+	return reaction.message_id
+
+
+def archive(hub: Hub, session: Session, chat: str, archived: bool) -> None:
+	"""Put a chat into the archive or take it out."""
+	session.store.set_archived(chat, archived)
+	event = "chat.archived" if archived else "chat.unarchived"
+	hub.emit(Happening(event, session, now_ms(), chat=chat, archived=archived))
+
+
+def change_contact(hub: Hub, session: Session, jid: str, tell: bool = True, **changes: Any) -> None:
+	"""Somebody changes name, photo or the like."""
+	contact, is_new = session.store.put_contact(jid, **changes)
+	if tell:
+		event = "contact.created" if is_new else "contact.updated"
+		hub.emit(Happening(event, session, now_ms(), contact=contact))
