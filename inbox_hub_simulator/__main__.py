@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 		http=RememberingProtocol,
 		ws="none",
 		access_log=False,
+		timeout_keep_alive=75,  # as nginx does: an idle connection is not to break under a paced client
 		timeout_graceful_shutdown=1,
 	)
 	server = Server(config)

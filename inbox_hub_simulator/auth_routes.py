@@ -15,6 +15,7 @@ from .options import ORGANIZATION_ID, USER_ID
 from .tokens import spoken_lifetime
 
 router = APIRouter(prefix="/api/auth")
+USERNAME = "demo"
 Filled = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -25,6 +26,12 @@ class Login(BaseModel):
 
 class Refresh(BaseModel):
 	refreshToken: Filled
+
+
+class Profile(BaseModel):
+	firstName: str | None = None
+	lastName: str | None = None
+	phone: str | None = None
 
 
 class PasswordChange(BaseModel):
@@ -42,10 +49,15 @@ class ResetRequest(BaseModel):
 	email: Filled
 
 
+class PasswordReset(BaseModel):
+	token: Filled
+	newPassword: Annotated[str, StringConstraints(min_length=6)]
+
+
 def _user(hub: Hub) -> dict[str, Any]:
 	return {
 		"id": USER_ID,
-		"username": "demo",
+		"username": USERNAME,
 		"email": hub.options.email,
 		"firstName": "Demo",
 		"lastName": "CRM",
@@ -68,7 +80,7 @@ def _tokens(hub: Hub) -> dict[str, str]:
 async def login(hub: AnyHub, call: AnyCall, body: Login) -> HubResponse:
 	"""Every try counts against the five of a quarter of an hour. `crm` tells only the token."""
 	hub.limits.login(call.address, call.headers)
-	if (body.identifier, body.password) != (hub.options.email, hub.options.password):
+	if body.identifier not in (hub.options.email, USERNAME) or body.password != hub.options.password:
 		raise HubError(401, "AUTHENTICATION_FAILED", "Credenciales inválidas")
 	tokens = _tokens(hub)
 	if hub.options.shape == "crm":
@@ -93,6 +105,12 @@ async def profile(hub: AnyHub, call: Authenticated) -> HubResponse:
 	return ok({"user": _user(hub)})
 
 
+@router.put("/profile")
+async def change_profile(hub: AnyHub, call: Authenticated, body: Profile) -> HubResponse:
+	"""Tells the changed profile; this Hub does not keep it."""
+	return ok({"user": _user(hub) | body.model_dump(exclude_unset=True)}, "Perfil actualizado")
+
+
 @router.put("/change-password")
 async def change_password(hub: AnyHub, call: Authenticated, body: PasswordChange) -> HubResponse:
 	"""From now on the new password is the right one, until the next reset."""
@@ -114,3 +132,9 @@ async def register(hub: AnyHub, call: AnyCall, body: Registration) -> HubRespons
 @router.post("/request-password-reset")
 async def request_password_reset(body: ResetRequest) -> HubResponse:
 	return ok(message="Si el correo existe, recibirás instrucciones")
+
+
+@router.post("/reset-password")
+async def reset_password(body: PasswordReset) -> HubResponse:
+	"""No mail was ever sent, so no token is right."""
+	raise HubError(400, "INVALID_TOKEN", "Token de restablecimiento inválido o expirado")

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -34,7 +36,7 @@ class Simulator:
 
 	Args:
 		port: 0 for any free one.
-		log: file its output goes to; by default it is kept for the error message only.
+		log: file its output goes to; by default it is shown only if the start fails.
 		python: the interpreter that has the simulator's requirements; by default the running one.
 		options: any start option with `_` for `-`; a list is repeated or comma separated.
 	"""
@@ -46,7 +48,7 @@ class Simulator:
 		self._log = log
 		self._python = python or sys.executable
 		self._options = options
-		self._process: subprocess.Popen[str] | None = None
+		self._process: subprocess.Popen[bytes] | None = None
 		self.url = ""
 		self.api_key: str = options.get("api_key", API_KEY)
 		self.email: str = options.get("email", EMAIL)
@@ -79,31 +81,33 @@ class Simulator:
 		return self._process.pid if self._process else None
 
 	def start(self) -> Simulator:
-		"""Start the process and wait until it answers.
+		"""Start the process and wait until it listens.
 
 		Raises:
-			SimulatorError: it ended, or did not answer in time.
+			SimulatorError: it ended, or does not listen in time.
 		"""
 		command = [self._python, "-m", __package__, "--port", str(self._port), *self._arguments()]
 		root = str(Path(__file__).resolve().parent.parent)
 		paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
 		environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
-		errors = self._log.open("a") if self._log else subprocess.STDOUT
-		self._process = subprocess.Popen(
-			command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, cwd=root
-		)
-		if self._log:
-			errors.close()  # type: ignore[union-attr]
-		assert self._process.stdout is not None
-		said: list[str] = []
-		for line in self._process.stdout:
-			said.append(line)
-			if line.startswith("Inbox Hub simulator: "):
-				self.url = line.split()[-1]
-				self._wait_until_healthy()
-				return self
+		with self._log.open("a+") if self._log else TemporaryFile("a+") as output:
+			begin = output.seek(0, os.SEEK_END)
+			self._process = subprocess.Popen(
+				command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=root
+			)
+			deadline = time.monotonic() + START_SECONDS
+			while time.monotonic() < deadline:
+				has_ended = self._process.poll() is not None
+				output.seek(begin)
+				said = output.read()
+				if found := re.search(r"^Inbox Hub simulator: (\S+)$", said, re.MULTILINE):
+					self.url = found[1]
+					return self
+				if has_ended:
+					break
+				time.sleep(0.02)
 		self.stop()
-		raise SimulatorError(f"The simulator did not start:\n{''.join(said)[-2000:]}")
+		raise SimulatorError(f"The simulator did not start:\n{said[-2000:]}")
 
 	def _arguments(self) -> list[str]:
 		arguments: list[str] = []
@@ -114,21 +118,9 @@ class Simulator:
 			elif isinstance(value, (list, tuple)):
 				for each in value:
 					arguments += [flag, str(each)]
-			elif value not in (None, False):
+			elif value is not None and value is not False:
 				arguments += [flag, str(value)]
 		return arguments
-
-	def _wait_until_healthy(self) -> None:
-		deadline = time.monotonic() + START_SECONDS
-		while True:
-			try:
-				with _open(f"{self.url}/health", timeout=2):
-					return
-			except URLError as error:
-				if time.monotonic() > deadline:
-					self.stop()
-					raise SimulatorError(f"The simulator at {self.url} does not answer: {error}") from error
-				time.sleep(0.05)
 
 	def stop(self) -> None:
 		"""End the process that this object started."""
@@ -140,8 +132,6 @@ class Simulator:
 		except subprocess.TimeoutExpired:
 			self._process.kill()
 			self._process.wait()
-		if self._process.stdout is not None:
-			self._process.stdout.close()
 		self._process = None
 
 	def call(
@@ -152,7 +142,7 @@ class Simulator:
 		Raises:
 			SimulatorError: refused, with the simulator's reason.
 		"""
-		given = {name: value for name, value in query.items() if value not in (None, "")}
+		given = {name: value for name, value in query.items() if value is not None}
 		address = f"{self.url}/__sim__/{path}" + (f"?{urlencode(given)}" if given else "")
 		data = None if body is None else json.dumps(body).encode()
 		request = Request(address, data, {"Content-Type": "application/json"}, method=method)

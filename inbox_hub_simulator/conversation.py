@@ -11,6 +11,7 @@ from .clock import now_ms
 from .data import Message
 from .happenings import ACKS, Happening, Reaction
 from .jids import is_group, phone_of
+from .store import makes_conversation
 from .texts import FILES
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def _store(hub: Hub, session: Session, draft: Draft, status: str, whole_seconds:
 	is_new_chat = not session.store.has_chat(draft.chat)
 	session.store.add_message(message)
 	session.activity_ms = now_ms()
-	if session.store.contact(draft.chat) is None and not draft.chat.endswith(("@broadcast", "@newsletter")):
+	if not makes_conversation(draft.chat):
+		return message
+	if session.store.contact(draft.chat) is None:
 		name = None if is_group(draft.chat) else draft.push_name
 		contact, _ = session.store.put_contact(
 			draft.chat, name=name or phone_of(draft.chat), notify=draft.push_name, is_my_contact=False

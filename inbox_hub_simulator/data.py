@@ -60,6 +60,7 @@ class Message:
 	is_deleted: bool = False
 	reactions: dict[str, str] = field(default_factory=dict)  # who -> emoji
 	error: str | None = None
+	retries: int = 0
 
 
 class World:

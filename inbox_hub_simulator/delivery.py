@@ -117,11 +117,12 @@ class Dispatcher:
 		headers: dict[str, str] | None = None,
 	) -> list[Delivery]:
 		"""Queue one body. Faults may lose it, double it, delay it or leave it unsigned."""
-		if self._fault("webhooks_lost", event, session_id):
+		faults = self._hub.faults
+		if faults.take("webhooks_lost", session=session_id, event=event):
 			return []
-		twice = self._fault("webhooks_twice", event, session_id)
-		late = self._fault("webhooks_late", event, session_id)
-		signed = not self._fault("webhooks_unsigned", event, session_id)
+		twice = faults.take("webhooks_twice", session=session_id, event=event)
+		late = faults.take("webhooks_late", session=session_id, event=event)
+		signed = not faults.take("webhooks_unsigned", session=session_id, event=event)
 		raw = body if isinstance(body, bytes) else compact_json(body)
 		made = []
 		for _ in range(twice.parameters["copies"] if twice else 1):
@@ -137,13 +138,6 @@ class Dispatcher:
 			else:
 				self._queue(webhook).put_nowait(delivery)
 		return made
-
-	def _fault(self, kind: str, event: str, session_id: str) -> Any:
-		fault = self._hub.faults.take(kind, session=session_id)
-		if fault and fault.parameters["event"] not in (None, event):
-			fault.hits -= 1
-			return None
-		return fault
 
 	def _delivery(
 		self,

@@ -121,10 +121,17 @@ class Faults:
 	def clear(self) -> None:
 		self._active.clear()
 
-	def take(self, kind: str, path: str = "", method: str = "", session: str = "") -> Fault | None:
-		"""The fault of that kind that hits this call, counted; None if there is none."""
+	def take(
+		self, kind: str, path: str = "", method: str = "", session: str = "", **particulars: Any
+	) -> Fault | None:
+		"""The fault of that kind that hits this call, counted; None if there is none.
+
+		`particulars` are what a parameter must be if the fault has chosen a value for it (`event`, `page`, `stage`).
+		"""
 		for fault in self._active.values():
-			if fault.kind == kind and fault.matches(path, method, session):
+			if fault.kind != kind or not fault.matches(path, method, session):
+				continue
+			if all(fault.parameters[name] in (None, value) for name, value in particulars.items()):
 				if fault.skip > 0:
 					fault.skip -= 1
 					continue

@@ -40,21 +40,22 @@ class Hub:
 		self.options = options
 		self.started = time.time()
 		self.limits = Limits(options)
-		self.faults = Faults()
 		self.sessions = Sessions(self)
+		self.faults = Faults()
+		for name in options.fault:
+			self.switch_fault(name, True)
 		self.webhooks = Webhooks()
 		self.dispatcher = Dispatcher(self)
 		self.requests: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_REQUESTS)
 
 	async def start(self) -> None:
-		"""Make the sessions and faults of the options. Needs the running event loop."""
-		for label in self.options.fault:
-			self.switch_fault(label, True)
+		"""Make the sessions of the options. Needs the running event loop."""
 		for description in self.options.session:
 			session_id, _, status = description.partition(":")
 			session = self.sessions.create(session_id, name=session_id)
 			if status == "connected":
 				self.sessions.connect_now(session)
+		self.sessions.set_stale(self.faults.is_on("F6"))
 		if self.options.trickle:
 			self.spawn(trickle(self, self.options.trickle))
 

@@ -33,6 +33,7 @@ from .shapes import chat_row, message_row, sent_answer, spelled
 
 router = APIRouter(prefix="/api/messages")
 
+MAX_RETRIES = 3
 MISSING_COLUMN = (
 	'column Message.isDeleted does not exist: SELECT "Message"."chatId" FROM "messages" AS "Message"'
 )
@@ -269,9 +270,10 @@ async def delete_message(hub: AnyHub, call: WhatsApp, message_id: str) -> HubRes
 
 @router.post("/{message_id}/retry")
 async def retry(hub: AnyHub, call: WhatsApp, message_id: str) -> HubResponse:
-	"""Only a failed message can be tried again."""
+	"""Only a failed message can be tried again, three times."""
 	session, message = _anywhere(hub, message_id)
-	if message.status != "failed":
-		raise invalid("messageId", "has not failed")
+	if message.status != "failed" or message.retries >= MAX_RETRIES:
+		raise invalid("messageId", "has not failed, or was tried again too often")
+	message.retries += 1
 	receipt(hub, session, message, "sent")
 	return ok({"messageId": message.message_id, "status": message.status})

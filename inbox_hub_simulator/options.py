@@ -19,10 +19,8 @@ CREATE_VARIANTS = ("live", "crm", "full", "metodos", "guia")
 
 
 def option(default: Any, explanation: str, kind: type = str, choices: tuple[str, ...] = ()) -> Any:
-	"""A field of `Options` that explains itself on the command line. A list is comma separated and repeatable."""
+	"""A field of `Options` that explains itself on the command line. A tuple is comma separated and repeatable."""
 	metadata = {"explanation": explanation, "kind": kind, "choices": choices}
-	if isinstance(default, list):
-		return field(default_factory=lambda: list(default), metadata=metadata)
 	return field(default=default, metadata=metadata)
 
 
@@ -93,8 +91,10 @@ class Options:
 	)
 	frappe_secret: str | None = option(None, "the Hub's own FRAPPE_WEBHOOK_SECRET")
 	# at start
-	fault: list[str] = option([], "faults that are on from the start: F1..F7 or others", list)
-	session: list[str] = option([], "sessions that exist from the start: demo_session[:connected]", list)
+	fault: tuple[str, ...] = option((), "faults that are on from the start: F1..F7 or others", tuple)
+	session: tuple[str, ...] = option(
+		(), "sessions that exist from the start: demo_session[:connected]", tuple
+	)
 
 	@property
 	def event_family(self) -> str:
@@ -138,9 +138,9 @@ def _converted(name: str, value: Any, metadata: Mapping[str, Any]) -> Any:
 		return None
 	if metadata["choices"] and value not in metadata["choices"]:
 		raise ValueError(f"{name} must be one of {', '.join(metadata['choices'])}, not {value!r}.")
-	if metadata["kind"] is list:
-		pieces = value if isinstance(value, list) else [value]
-		return [part for piece in pieces for part in str(piece).split(",") if part]
+	if metadata["kind"] is tuple:
+		pieces = value if isinstance(value, (list, tuple)) else [value]
+		return tuple(part for piece in pieces for part in str(piece).split(",") if part)
 	try:
 		return metadata["kind"](value)
 	except (TypeError, ValueError) as error:
@@ -154,10 +154,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 		flag = "--" + each.name.replace("_", "-")
 		metadata = each.metadata
 		default = getattr(defaults, each.name)
-		shown = "" if default in (None, False, []) else f" (default {default})"
+		shown = "" if default is None else f" (default {default})"
 		if metadata["kind"] is bool:
 			parser.add_argument(flag, action="store_true", help=metadata["explanation"])
-		elif metadata["kind"] is list:
+		elif metadata["kind"] is tuple:
 			parser.add_argument(flag, action="append", default=[], help=metadata["explanation"])
 		else:
 			parser.add_argument(

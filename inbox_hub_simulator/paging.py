@@ -32,8 +32,8 @@ def page_of(
 	"""
 	shown_limit = limit
 
-	def fault(kind: str) -> Any:
-		return faults.take(kind, call.path, call.method, call.session)
+	def fault(kind: str, **particulars: Any) -> Any:
+		return faults.take(kind, call.path, call.method, call.session, **particulars)
 
 	if cap := fault("cap_limit"):
 		limit = min(limit, cap.parameters["limit"])
@@ -51,7 +51,7 @@ def page_of(
 	rows: list[Any] = list(fetch(start, start + limit))
 	if fault("shuffled_rows"):
 		rows = rows[1::2] + rows[0::2]
-	if broken := _broken(faults, call, page):
+	if broken := fault("broken_row", page=page):
 		position = min(broken.parameters["index"], len(rows) - 1)
 		if position >= 0:
 			rows[position] = broken.parameters["row"]
@@ -69,11 +69,3 @@ def page_of(
 	else:
 		data |= {"total": shown_total, "source": "whatsapp"}
 	return data
-
-
-def _broken(faults: Faults, call: Call, page: int) -> Any:
-	fault = faults.take("broken_row", call.path, call.method, call.session)
-	if fault and fault.parameters["page"] not in (None, page):
-		fault.hits -= 1
-		return None
-	return fault

@@ -69,8 +69,7 @@ async def create(hub: AnyHub, call: WhatsApp, body: NewSession) -> HubResponse:
 		hub.webhooks.set_for_session(session.session_id, body.webhookUrl, body.webhookSecret, events)
 	variant = hub.options.create_variant
 	if variant in ("crm", "metodos"):
-		hub.sessions.connect(session)
-		hub.sessions.show_qr(session)
+		hub.sessions.connect(session, at_once=True)
 	return ok(
 		created_answer(session, variant, body.webhookUrl),
 		"Sesión creada exitosamente" if variant != "crm" else None,
@@ -140,7 +139,7 @@ async def status(hub: AnyHub, session: SessionByAnyId) -> HubResponse:
 @router.get("/{session_id}/qr")
 async def qr(hub: AnyHub, session: SessionByAnyId) -> HubResponse:
 	"""Not ready yet: 404, in the shape `full` 500 QR_GENERATION_ERROR."""
-	fault = hub.faults.take("F4", session=session.session_id) if _is_stage(hub, "qr") else None
+	fault = hub.faults.take("F4", session=session.session_id, stage="qr")
 	if session.qr is None or fault:
 		if hub.options.shape == "full" or fault:
 			raise HubError(500, "QR_GENERATION_ERROR", "Error al generar el código QR")
@@ -155,14 +154,10 @@ async def qr(hub: AnyHub, session: SessionByAnyId) -> HubResponse:
 	)
 
 
-def _is_stage(hub: Hub, stage: str) -> bool:
-	return any(each.get("stage") == stage for each in hub.faults.snapshot().values())
-
-
 @router.post("/{session_id}/connect")
 async def connect(hub: AnyHub, session: SessionByAnyId) -> HubResponse:
 	"""Begins to connect. A session that is connected or on the way stays as it is."""
-	if _is_stage(hub, "connect") and hub.faults.take("F4", session=session.session_id):
+	if hub.faults.take("F4", session=session.session_id, stage="connect"):
 		raise HubError(500, "CONNECTION_ERROR", "Error al conectar la sesión")
 	hub.sessions.connect(session)
 	return ok({"sessionId": session.session_id, "status": session.status}, "Conexión iniciada")

@@ -92,24 +92,30 @@ class Sessions:
 
 	def delete(self, session: Session) -> None:
 		"""Destroy it with its credentials and data."""
+		if session.status != "disconnected":
+			self.disconnect(session, "logout")
 		self._stop_task(session)
 		del self._by_id[session.session_id]
 
-	def connect(self, session: Session) -> None:
-		"""Begin to connect: at once with credentials, by a QR without."""
+	def connect(self, session: Session, at_once: bool = False) -> None:
+		"""Begin to connect: with credentials by themselves, without by a QR, which `at_once` is there already."""
 		if session.is_connected or session.status in ("connecting", "qr_code"):
 			return
 		session.is_stale = False
 		self._set_status(session, "connecting")
+		if at_once and not session.is_paired:
+			self.show_qr(session)
 		self._run(session, self._link(session))
 
 	async def _link(self, session: Session) -> None:
-		await asyncio.sleep(self._hub.options.connect_delay_ms / 1000)
+		if session.qr is None:
+			await asyncio.sleep(self._hub.options.connect_delay_ms / 1000)
 		if session.is_paired:
 			self._become_connected(session)
 			return
 		for _ in range(QR_RENEWALS):
-			self.show_qr(session)
+			if session.qr is None or now_ms() >= (session.qr_expires_ms or 0):
+				self.show_qr(session)
 			await asyncio.sleep(self._hub.options.qr_lifetime)
 		self.disconnect(session, "qr timeout")
 

@@ -18,6 +18,11 @@ from .jids import STATUS_BROADCAST, index_of_jid, is_group, jid_of_index
 BROADCAST_POSITION = 5
 
 
+def makes_conversation(jid: str) -> bool:
+	"""False for stories, broadcasts and channels."""
+	return not jid.endswith(("@broadcast", "@newsletter"))
+
+
 @dataclass(slots=True)
 class Chat:
 	jid: str
@@ -51,8 +56,10 @@ class Store:
 		self._by_id: dict[str, Message] = {}  # live messages and changed ones of the world
 		self._touched: dict[str, int] = {}  # chat -> instant of its newest live message
 		self._unread: dict[str, int] = {}
+		self._opened: set[str] = set()  # chats that were read
 		self._archived: dict[str, bool] = {}
 		self._live_count = 0
+		self._outside = 0  # live messages that belong to no conversation
 
 	# contacts
 
@@ -127,10 +134,10 @@ class Store:
 
 	def chat(self, jid: str) -> Chat:
 		"""The chat of that JID; an empty one if nobody ever wrote in it."""
-		if jid == STATUS_BROADCAST:
-			return Chat(jid, "Estados", last=None)
-		contact = self.contact(jid)
 		newest = next(self.messages(jid, 0, 1), None)
+		if jid == STATUS_BROADCAST:
+			return Chat(jid, "Estados", last=newest, total=self.message_total(jid))
+		contact = self.contact(jid)
 		chat = Chat(jid, contact.name if contact else None, last=newest, total=self.message_total(jid))
 		index = index_of_jid(jid)
 		if index is not None and index < self.world.chats:
@@ -153,9 +160,9 @@ class Store:
 		"""Open the chat. Returns how many messages were unread."""
 		count = self.chat(jid).unread
 		self._unread[jid] = 0
-		for message in self.messages(jid, 0, count):
+		self._opened.add(jid)
+		for message in self._live.get(jid, ()):
 			message.is_read = True
-			self._by_id[message.message_id] = message
 		return count
 
 	# messages
@@ -168,7 +175,6 @@ class Store:
 		live = self._live.get(jid, [])
 		total = self.message_total(jid)
 		index = index_of_jid(jid)
-		unread = self._unread.get(jid)
 		for position in range(start, total if stop is None else min(stop, total)):
 			if position < len(live):
 				yield live[-1 - position]
@@ -176,7 +182,7 @@ class Store:
 			older = position - len(live)
 			message = self.world.message(index, self.world.messages - 1 - older)
 			message = self._by_id.get(message.message_id, message)
-			if unread is None and older < self.world.unread(index) and not message.from_me:
+			if jid not in self._opened and older < self.world.unread(index) and not message.from_me:
 				message.is_read = False
 			yield message
 
@@ -225,6 +231,9 @@ class Store:
 		)
 		self._by_id[message.message_id] = message
 		self._live_count += 1
+		if not makes_conversation(message.chat):
+			self._outside += 1
+			return
 		newest = max(message.timestamp_ms, self._touched.get(message.chat, 0))
 		if not message.from_me:
 			unread = self.chat(message.chat).unread
@@ -235,7 +244,7 @@ class Store:
 
 	def expected(self, chats: int = 20, messages: int = 50) -> dict[str, Any]:
 		"""Exact counts, and what a full sync of `chats` x `messages` stores."""
-		newest = [jid for jid in self._chat_order() if jid != STATUS_BROADCAST][:chats]
+		newest = [jid for jid in self._chat_order() if makes_conversation(jid)][:chats]
 		outside = range(min(self.world.contacts, self.world.chats), self.world.chats)
 		unlisted = sum(jid_of_index(index) not in self._new_contacts for index in outside)
 		groups = (
@@ -249,8 +258,9 @@ class Store:
 			"chats_listed": self.listed_chat_total(),
 			"broadcasts": self.listed_chat_total() - self.chat_total(),
 			"messages_per_chat": self.world.messages,
-			"messages": self.every_message_total(),
-			"live_messages": self._live_count,
+			"messages": self.every_message_total() - self._outside,
+			"live_messages": self._live_count - self._outside,
+			"messages_outside_conversations": self._outside,
 			"full_sync": {
 				"contacts": self.contact_total(),
 				"contacts_with_those_of_chats": self.contact_total() + unlisted,
