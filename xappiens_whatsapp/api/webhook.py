@@ -373,8 +373,8 @@ def _refuse(status: int, reason: str) -> Response:
 	return _answer(status, success=False, error=ERRORS[status])
 
 
-def _answer(status: int, **content: object) -> Response:
+def _answer(http_status: int, **content: object) -> Response:
 	"""A plain response: Frappe's own messages must not leak into it."""
-	response = Response(json.dumps(content), status=status, content_type="application/json")
+	response = Response(json.dumps(content), status=http_status, content_type="application/json")
 	response.is_answer_of_webhook = True
 	return response

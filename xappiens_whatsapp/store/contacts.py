@@ -84,19 +84,32 @@ def apply(session: str, record: records.Contact) -> str:
 	if row:
 		if change := _changes(row, record):
 			bulk.update_rows(DOCTYPE, {row.name: change})
+			_rename_conversation(hash_, row.contact_name, change.get("contact_name"))
 		return row.name
 	doc = frappe.get_doc({"doctype": DOCTYPE, **_new_row(session, hash_, record)})
 	return doc.insert(ignore_permissions=True).name
 
 
 def link_conversations(session: str) -> None:
-	"""Link conversations to the contact with the same JID, and messages of a person's chat to that person."""
+	"""Link conversations to the contact with the same JID and, where they have none, give them its name; link messages
+	of a person's chat to that person.
+	"""
 	frappe.db.sql(
 		"""
 		UPDATE `tabWhatsApp Conversation` conversation
 		JOIN `tabWhatsApp Contact` contact ON contact.key_hash = conversation.key_hash
 		SET conversation.contact = contact.name
 		WHERE conversation.session = %s AND conversation.contact IS NULL
+		""",
+		session,
+	)
+	frappe.db.sql(
+		"""
+		UPDATE `tabWhatsApp Conversation` conversation
+		JOIN `tabWhatsApp Contact` contact ON contact.key_hash = conversation.key_hash
+		SET conversation.contact_name = contact.contact_name
+		WHERE conversation.session = %s AND contact.contact_name != conversation.contact_name
+			AND conversation.contact_name IN (CONCAT('+', conversation.phone_number), conversation.chat_id)
 		""",
 		session,
 	)
@@ -110,6 +123,15 @@ def link_conversations(session: str) -> None:
 		""",
 		session,
 	)
+
+
+def _rename_conversation(hash_: str, before: str, after: str | None) -> None:
+	"""A conversation that bears its contact's name follows it. (Both have the same key: session and JID.)"""
+	if after:
+		conversation = frappe.qb.DocType("WhatsApp Conversation")
+		frappe.qb.update(conversation).set(conversation.contact_name, after).where(
+			(conversation.key_hash == hash_) & (conversation.contact_name == before)
+		).run()
 
 
 def placeholder_name(jid: str, phone_number: str) -> str:

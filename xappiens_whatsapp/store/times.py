@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from frappe.utils import get_system_timezone, now_datetime
 
@@ -14,7 +13,7 @@ def site_datetime(timestamp_ms: int | None) -> datetime | None:
 	"""The naive time on the site's clock at this instant (epoch milliseconds); None stays None."""
 	if not timestamp_ms:
 		return None
-	return clock.to_site_time(timestamp_ms, ZoneInfo(get_system_timezone()))
+	return clock.to_site_time(timestamp_ms, get_system_timezone())
 
 
 def now() -> datetime:
