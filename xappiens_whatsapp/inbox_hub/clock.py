@@ -52,6 +52,12 @@ def parse_instant(value: object, *, now: int | None = None, ahead_ms: int = AHEA
 	return milliseconds
 
 
+def to_iso(milliseconds: int) -> str:
+	"""Return an instant as the Hub writes it: "2025-10-15T10:45:00.000Z"."""
+	instant = _EPOCH + timedelta(milliseconds=milliseconds)
+	return instant.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
 def to_site_time(milliseconds: int, time_zone: str) -> datetime:
 	"""Return the naive local time in `time_zone` ("Europe/Madrid"), as Frappe stores it.
 

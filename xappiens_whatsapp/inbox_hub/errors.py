@@ -7,7 +7,7 @@ it, untranslated, so that it can be searched for. No error carries a secret: `an
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .text import _
 
@@ -21,8 +21,8 @@ class InboxHubError(Exception):
 	"""
 
 	heading: ClassVar[str] = ""
-	# Whether the same call may succeed later with nothing changed. It says nothing about doing the call twice:
-	# that is `Call.is_repeatable` in answers.py.
+	# Whether the same call may succeed later with nothing changed. Whether it may be *made* twice depends on the call,
+	# too: answers.may_repeat() is the one place that decides.
 	is_retryable: ClassVar[bool] = False
 
 	def __init__(
@@ -46,9 +46,21 @@ class InboxHubError(Exception):
 
 
 class AuthenticationFailed(InboxHubError):
-	"""The Hub refused the API key, the login or the token, or does not allow the account what it asked for."""
+	"""The Hub refused the API key, the login or the token, or does not allow the account what it asked for.
+
+	`fault` says which: one of the constants below.
+	"""
 
 	heading = "Authentication failed"
+
+	KEY = "key"
+	LOGIN = "login"
+	TOKEN = "token"
+	PERMISSION = "permission"
+
+	def __init__(self, explanation: str = "", *, fault: str, **details: Any) -> None:
+		super().__init__(explanation, **details)
+		self.fault = fault
 
 
 class SessionNotConnected(InboxHubError):
@@ -65,15 +77,26 @@ class RateLimited(InboxHubError):
 
 	is_retryable = True
 
-	def __init__(self, explanation: str = "", *, retry_after: float, **details) -> None:
+	def __init__(self, explanation: str = "", *, retry_after: float, **details: Any) -> None:
 		super().__init__(explanation, **details)
 		self.retry_after = retry_after
 
 
 class HubUnavailable(InboxHubError):
-	"""No usable answer: no connection, a timeout, a 5xx, or a page that is not the Hub's."""
+	"""No usable answer: no connection, a timeout, a 5xx, or a page that is not the Hub's.
+
+	`nothing_sent` is True if the call cannot have reached the Hub, so that even a send may be tried again.
+	`retry_after` is the number of seconds the Hub asked for, 0 if it did not.
+	"""
 
 	is_retryable = True
+
+	def __init__(
+		self, explanation: str = "", *, nothing_sent: bool = False, retry_after: float = 0, **details: Any
+	) -> None:
+		super().__init__(explanation, **details)
+		self.nothing_sent = nothing_sent
+		self.retry_after = retry_after
 
 
 class Misconfigured(HubUnavailable):
@@ -90,6 +113,10 @@ class InvalidRequest(InboxHubError):
 	"""The Hub, or this app before asking, found the request wrong."""
 
 
+class Conflict(InvalidRequest):
+	"""What was to be created is there already (a session, a webhook): look it up."""
+
+
 class NotFound(InboxHubError):
 	"""The Hub does not know the session, contact, chat or endpoint."""
 
@@ -104,7 +131,7 @@ class PayloadError(InboxHubError):
 	`path` says where (`contacts[3].id`), `reason` what was wrong with it. Neither repeats the content.
 	"""
 
-	def __init__(self, path: str, reason: str, **details) -> None:
+	def __init__(self, path: str, reason: str, **details: Any) -> None:
 		self.path = path
 		self.reason = reason
 		text = _("Inbox Hub sent something that cannot be understood, at {0}: {1}")

@@ -20,7 +20,9 @@ from .rows import ChatRow, ContactRow, SessionRow
 from .values import Count, HubModel, said
 
 __all__ = [
+	"Paging",
 	"find_rows",
+	"paging_of",
 	"parse_chats",
 	"parse_contact",
 	"parse_contacts",
@@ -39,7 +41,9 @@ T = TypeVar("T")
 _OTHER_LIST_KEYS = ("items", "data")
 
 
-class _Paging(HubModel):
+class Paging(HubModel):
+	"""What a page says of the whole list."""
+
 	total: Count = None
 	page: Count = None
 	pages: Count = None
@@ -144,7 +148,7 @@ def find_rows(body: object, noun: str) -> tuple[list, str]:
 		for key in (noun, *_OTHER_LIST_KEYS):
 			if isinstance(holder.get(key), list):
 				return holder[key], prefix + key
-	if _paging_of(body).total == 0:
+	if paging_of(body).total == 0:
 		return [], f"data.{noun}"
 	raise PayloadError(f"data.{noun}", "expected a list")
 
@@ -162,11 +166,12 @@ def _parse_page(body: object, noun: str, read: Callable[[object, str], T | None]
 		else:
 			if record is not None:
 				understood.append(record)
-	paging = _paging_of(body)
+	paging = paging_of(body)
 	return records.Page(tuple(understood), len(rows), tuple(errors), paging.total, paging.page, paging.pages)
 
 
-def _paging_of(body: dict) -> _Paging:
+def paging_of(body: dict) -> Paging:
+	"""Return total, page and pages from wherever in the body the Hub put them."""
 	data = body.get("data")
 	holders = [data, body] if isinstance(data, dict) else [body]
 	for holder in holders:
@@ -176,8 +181,8 @@ def _paging_of(body: dict) -> _Paging:
 			else holder
 		)
 		if any(key in paging for key in ("total", "page", "pages")):
-			return _Paging.read(paging)
-	return _Paging()
+			return Paging.read(paging)
+	return Paging()
 
 
 def _data_of(body: object) -> dict:
