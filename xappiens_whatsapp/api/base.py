@@ -13,7 +13,6 @@ from typing import Any
 
 import frappe
 import rq
-from frappe import _
 from frappe.utils.background_jobs import get_redis_conn
 
 from xappiens_whatsapp.inbox_hub.client import InboxHubClient
@@ -22,6 +21,7 @@ from xappiens_whatsapp.inbox_hub.diagnosis import diagnose
 from xappiens_whatsapp.inbox_hub.errors import Disabled
 from xappiens_whatsapp.inbox_hub.http import HubTransport
 from xappiens_whatsapp.inbox_hub.pacing import Lane
+from xappiens_whatsapp.inbox_hub.text import _
 
 __all__ = ["WhatsAppAPIClient", "diagnose"]
 

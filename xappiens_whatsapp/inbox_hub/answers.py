@@ -197,7 +197,7 @@ def _foreign_success(call: Call, answer: Answer, is_json: bool, secrets: Iterabl
 		return PayloadError("$", "expected an object", **details)
 	return HubUnavailable(
 		_(
-			"what answers is not Inbox Hub, or not all of it. Check API Base URL in WhatsApp Settings if this lasts."
+			"What answers is not Inbox Hub, or not all of it. Check API Base URL in WhatsApp Settings if this lasts."
 		),
 		**details,
 	)
@@ -240,7 +240,7 @@ def _build(kind: type[InboxHubError], code: str, answer: Answer, details: dict) 
 	if kind is Misconfigured:
 		return Misconfigured(
 			_(
-				"the server answered with a redirect (HTTP {0}) instead of Inbox Hub. "
+				"The server answered with a redirect (HTTP {0}) instead of Inbox Hub. "
 				"Correct API Base URL in WhatsApp Settings, beginning with https."
 			).format(answer.status),
 			**details,

@@ -108,7 +108,7 @@ class Authenticator:
 				return usable
 			if time.monotonic() > deadline:
 				raise HubUnavailable(
-					_("the login at Inbox Hub takes too long. Try again in a minute."), nothing_sent=True
+					_("The login at Inbox Hub takes too long. Try again in a minute."), nothing_sent=True
 				)
 			time.sleep(_POLL_SECONDS)
 

@@ -90,7 +90,7 @@ class HubTransport:
 		self.calls = 0
 		self.seconds_waited = 0.0
 		self._sleep = sleep
-		self._pacer = Pacer(redis, f"{prefix}{config.fingerprint}:")
+		self._pacer = Pacer(redis, f"{prefix}{config.account}:")
 		self._authenticator = Authenticator(redis, prefix, config, self._log_in)
 
 	def request(self, call: Call) -> dict:
@@ -265,14 +265,14 @@ def _error_of(broken: _Broken, call: Call, request_id: str) -> InboxHubError:
 	if broken.kind == "tls":
 		return Misconfigured(
 			_(
-				"no secure connection to Inbox Hub: its certificate is not valid for this address. Check API Base URL."
+				"No secure connection to Inbox Hub: its certificate is not valid for this address. Check API Base URL."
 			),
 			nothing_sent=broken.nothing_sent,
 			**details,
 		)
 	if broken.kind == "invalid":
 		return Misconfigured(
-			_("the request could not be made. Check API Base URL and API Key in WhatsApp Settings."),
+			_("The request could not be made. Check API Base URL and API Key in WhatsApp Settings."),
 			nothing_sent=True,
 			**details,
 		)
@@ -281,8 +281,8 @@ def _error_of(broken: _Broken, call: Call, request_id: str) -> InboxHubError:
 			"Inbox Hub cannot be reached. Check API Base URL in WhatsApp Settings and the network."
 		),
 		"timeout": _("Inbox Hub did not answer in time. It is tried again later; API Timeout can be raised."),
-		"broken": _("the connection to Inbox Hub broke off. It is tried again later."),
-		"oversized": _("the answer of Inbox Hub is too long. Ask its operator."),
+		"broken": _("The connection to Inbox Hub broke off. It is tried again later."),
+		"oversized": _("The answer of Inbox Hub is too long. Ask its operator."),
 	}
 	return HubUnavailable(explanations[broken.kind], nothing_sent=broken.nothing_sent, **details)
 

@@ -22,7 +22,7 @@ def shared_state() -> Iterator[None]:
 	if failed:
 		# Outside of the handler: the driver's frames hold values that do not belong into a log.
 		raise HubUnavailable(
-			_("the queue Redis, where calls to Inbox Hub are counted, cannot be reached. Check redis_queue."),
+			_("The queue Redis, where calls to Inbox Hub are counted, cannot be reached. Check redis_queue."),
 			code="REDIS_UNAVAILABLE",
 			nothing_sent=True,
 		)
