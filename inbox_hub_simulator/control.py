@@ -142,7 +142,7 @@ class Simulator:
 		Raises:
 			SimulatorError: refused, with the simulator's reason.
 		"""
-		given = {name: value for name, value in query.items() if value is not None}
+		given = {name: value for name, value in (query or {}).items() if value is not None}
 		address = f"{self.url}/__sim__/{path}" + (f"?{urlencode(given)}" if given else "")
 		data = None if body is None else json.dumps(body).encode()
 		request = Request(address, data, {"Content-Type": "application/json"}, method=method)
@@ -167,7 +167,7 @@ class Simulator:
 
 	def state(self, chats: int = 20, messages: int = 50) -> dict[str, Any]:
 		"""Everything the simulator knows; `chats` x `messages` is what a full sync is to fetch."""
-		return self.call("GET", "state", chats=chats, messages=messages)
+		return self.call("GET", "state", query={"chats": chats, "messages": messages})
 
 	def expected(self, session: str | None = None, chats: int = 20, messages: int = 50) -> dict[str, Any]:
 		"""Exact counts of a session, or of one that nothing happened in yet."""
@@ -179,7 +179,8 @@ class Simulator:
 		self, path: str = "", method: str = "", session: str = "", since: float = 0.0
 	) -> list[dict[str, Any]]:
 		"""Calls that came in, oldest first; `path` is a prefix."""
-		answer = self.call("GET", "requests", path=path, method=method, session=session, since=since)
+		wanted = {"path": path, "method": method, "session": session, "since": since}
+		answer = self.call("GET", "requests", query=wanted)
 		found: list[dict[str, Any]] = answer["requests"]
 		return found
 
@@ -188,7 +189,8 @@ class Simulator:
 
 	def deliveries(self, event: str = "", session: str = "", since_id: int = 0) -> list[dict[str, Any]]:
 		"""Webhook deliveries, oldest first."""
-		answer = self.call("GET", "deliveries", event=event, session=session, since_id=since_id)
+		wanted = {"event": event, "session": session, "since_id": since_id}
+		answer = self.call("GET", "deliveries", query=wanted)
 		found: list[dict[str, Any]] = answer["deliveries"]
 		return found
 

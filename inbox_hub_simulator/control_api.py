@@ -262,7 +262,8 @@ async def receipt(hub: AnyHub, body: Receipt) -> HubResponse:
 async def reaction(hub: AnyHub, body: Reaction) -> HubResponse:
 	session = _session(hub, body.session)
 	message = _message(session, body.message_id, body.chat, from_me=body.from_me)
-	sender = _jid(body.sender) if body.sender else message.chat
+	somebody = jid_of_index(1) if is_group(message.chat) else message.chat
+	sender = _jid(body.sender) if body.sender else somebody
 	return answer({"message_id": conversation.react(hub, session, message, body.emoji, sender)})
 
 

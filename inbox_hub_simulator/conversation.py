@@ -42,23 +42,29 @@ class Draft:
 	timestamp_ms: int | None = None
 
 
-def _store(hub: Hub, session: Session, draft: Draft, status: str, whole_seconds: bool) -> Message:
+def _media_of(draft: Draft, number: int) -> dict[str, Any] | None:
+	"""The draft's own file, or an invented one for a kind that has files."""
+	if draft.media is not None or draft.kind not in FILES:
+		return draft.media
+	mimetype, pattern = FILES[draft.kind]
+	file_name = pattern.format(n=number)
+	return {
+		"filename": file_name,
+		"filesize": 48_213,
+		"mimetype": mimetype,
+		"url": f"https://inbox-hub.example/media/{secrets.token_hex(72)}/{file_name.replace(' ', '%20')}",
+	}
+
+
+def _keep(hub: Hub, session: Session, draft: Draft, status: str, on_phone: bool, tell: bool) -> Message:
+	"""Put a message into the store. WhatsApp's own times are whole seconds, the Hub's have milliseconds."""
+	store = session.store
 	instant = draft.timestamp_ms or now_ms()
-	if whole_seconds:
+	if on_phone:
 		instant -= instant % 1000
-	media = draft.media
-	if media is None and draft.kind in FILES:
-		mimetype, name = FILES[draft.kind]
-		file_name = name.format(n=session.store.next_hub_id())
-		media = {
-			"filename": file_name,
-			"filesize": 48_213,
-			"mimetype": mimetype,
-			"url": f"https://inbox-hub.example/media/{secrets.token_hex(24)}/{file_name}",
-		}
 	message = Message(
 		message_id=draft.message_id or new_message_id(),
-		hub_id=session.store.next_hub_id(),
+		hub_id=store.next_hub_id(),
 		chat=draft.chat,
 		from_me=not draft.sender,
 		text=draft.text,
@@ -68,29 +74,28 @@ def _store(hub: Hub, session: Session, draft: Draft, status: str, whole_seconds:
 		push_name=draft.push_name,
 		status=status,
 		is_read=not draft.sender,
-		media=media,
+		media=_media_of(draft, store.next_hub_id()),
 		location=draft.location,
 		quoted_id=draft.quoted_id,
 	)
-	is_new_chat = not session.store.has_chat(draft.chat)
-	session.store.add_message(message)
+	is_new_chat = makes_conversation(draft.chat) and not store.has_chat(draft.chat)
+	store.add_message(message)
 	session.activity_ms = now_ms()
-	if not makes_conversation(draft.chat):
-		return message
-	if session.store.contact(draft.chat) is None:
-		name = None if is_group(draft.chat) else draft.push_name
-		contact, _ = session.store.put_contact(
-			draft.chat, name=name or phone_of(draft.chat), notify=draft.push_name, is_my_contact=False
-		)
-		hub.emit(Happening("contact.created", session, instant, contact=contact))
+	news = []
+	if is_new_chat and store.contact(draft.chat) is None:
+		shown = None if is_group(draft.chat) else draft.push_name or phone_of(draft.chat)
+		contact, _ = store.put_contact(draft.chat, name=shown, notify=draft.push_name, is_my_contact=False)
+		news.append(Happening("contact.created", session, instant, contact=contact))
 	if is_new_chat:
-		hub.emit(Happening("conversation.created", session, instant, chat=draft.chat))
+		news.append(Happening("conversation.created", session, instant, chat=draft.chat))
+	for happening in news if tell else ():
+		hub.emit(happening)
 	return message
 
 
 def receive(hub: Hub, session: Session, draft: Draft, tell: bool = True) -> Message:
 	"""Somebody writes to the session. Without `tell` no webhook goes out: a missed message."""
-	message = _store(hub, session, draft, status="received", whole_seconds=True)
+	message = _keep(hub, session, draft, "received", on_phone=True, tell=tell)
 	if tell:
 		hub.emit(Happening("message.received", session, message.timestamp_ms, message=message))
 	return message
@@ -98,7 +103,7 @@ def receive(hub: Hub, session: Session, draft: Draft, tell: bool = True) -> Mess
 
 def write(hub: Hub, session: Session, draft: Draft, tell: bool = True, on_phone: bool = False) -> Message:
 	"""The session writes: by the API, or on its own phone. The echo goes out at once, receipts later."""
-	message = _store(hub, session, draft, status="sent", whole_seconds=on_phone)
+	message = _keep(hub, session, draft, "sent", on_phone=on_phone, tell=tell)
 	if tell:
 		hub.emit(Happening("message.sent", session, message.timestamp_ms, message=message))
 		hub.spawn(_receipts(hub, session, message))

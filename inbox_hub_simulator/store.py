@@ -180,6 +180,7 @@ class Store:
 				yield live[-1 - position]
 				continue
 			older = position - len(live)
+			assert index is not None  # only chats of the world have more messages than live ones
 			message = self.world.message(index, self.world.messages - 1 - older)
 			message = self._by_id.get(message.message_id, message)
 			if jid not in self._opened and older < self.world.unread(index) and not message.from_me:

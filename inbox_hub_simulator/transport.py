@@ -13,7 +13,7 @@ _open: dict[tuple[str, int], asyncio.BaseTransport] = {}
 class RememberingProtocol(H11Protocol):
 	"""uvicorn's HTTP protocol; it remembers the connection of each client address."""
 
-	def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]
+	def connection_made(self, transport: asyncio.BaseTransport) -> None:
 		self._peer = transport.get_extra_info("peername")[:2]
 		_open[self._peer] = transport
 		super().connection_made(transport)  # type: ignore[arg-type]
@@ -33,7 +33,8 @@ def drop(scope: dict[str, Any]) -> None:
 	Raises:
 		ConnectionDropped: no connection of this server.
 	"""
-	transport = _open.get(tuple((scope.get("client") or ())[:2]))  # type: ignore[arg-type]
+	host, port = (scope.get("client") or ("", 0))[:2]
+	transport = _open.get((host, port))
 	if not isinstance(transport, asyncio.Transport):
 		raise ConnectionDropped(scope["path"])
 	transport.abort()

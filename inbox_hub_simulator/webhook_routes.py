@@ -259,6 +259,7 @@ async def test(hub: AnyHub, call: Authenticated, webhook_id: WebhookId, body: Te
 	for delivery in deliveries:
 		while not delivery.is_done:
 			await asyncio.sleep(0.01)
-	last = deliveries[-1].attempts[-1] if deliveries else {"status": None, "seconds": 0}
 	delivered = bool(deliveries) and deliveries[-1].delivered
-	return ok({"delivered": delivered, "statusCode": last["status"], "responseTime": last["seconds"] * 1000})
+	last = deliveries[-1].attempts[-1] if deliveries else {}
+	milliseconds = round(1000 * last.get("seconds", 0))
+	return ok({"delivered": delivered, "statusCode": last.get("status"), "responseTime": milliseconds})
