@@ -78,4 +78,6 @@ async def _http_error(request: Request, error: Exception) -> HubResponse:
 	assert isinstance(error, HTTPException)
 	if error.status_code in (404, 405):
 		return failed(HubError(404, "NOT_FOUND", "Ruta no encontrada"), now_ms())
+	if error.status_code == 400:  # a body that is not even text
+		return failed(HubError(400, "VALIDATION_ERROR", "Datos de entrada inválidos"), now_ms())
 	return failed(HubError(error.status_code, "INTERNAL_ERROR", str(error.detail)), now_ms())
