@@ -12,13 +12,14 @@ from datetime import datetime
 import frappe
 import redis
 from frappe.utils import add_to_date
-from frappe.utils.background_jobs import get_queue
+from frappe.utils.background_jobs import get_queue, get_redis_conn
 
 from xappiens_whatsapp.store import events, sessions, sync_runs, times
 
 SYNC_QUEUE = "long"
 WORK_SECONDS = 60  # a job works at most so long, then it makes room for others
 SLEEP_SECONDS = 5  # and sleeps at most so long
+NUDGE_SECONDS = 60
 
 
 def every_minute() -> None:
@@ -31,6 +32,16 @@ def every_minute() -> None:
 		enqueue_sync(session)
 	for session in sessions_with_pending_messages():
 		enqueue_outbox(session)
+
+
+def nudge() -> None:
+	"""Have the minute job run soon, at most once a minute: on a site where nobody has logged in for days Frappe's scheduler
+	sleeps, but webhooks come."""
+	try:
+		if get_redis_conn().set(f"{frappe.local.site}|whatsapp|nudged", 1, nx=True, ex=NUDGE_SECONDS):
+			frappe.enqueue("xappiens_whatsapp.jobs.every_minute", queue="short")
+	except redis.exceptions.ConnectionError:
+		frappe.logger().error("The job queue cannot be reached; the scheduler will see to what is due")
 
 
 def is_enabled() -> bool:

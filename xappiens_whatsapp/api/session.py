@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import frappe
@@ -13,7 +14,7 @@ from xappiens_whatsapp import permissions
 from xappiens_whatsapp.api.base import WhatsAppAPIClient, diagnose
 from xappiens_whatsapp.api.errors import show_hub_errors
 from xappiens_whatsapp.api.sync import request_sync
-from xappiens_whatsapp.inbox_hub import payloads, records
+from xappiens_whatsapp.inbox_hub import clock, payloads, records
 from xappiens_whatsapp.inbox_hub.errors import HubUnavailable, NotFound
 from xappiens_whatsapp.store import sessions, times
 
@@ -49,10 +50,12 @@ def connect_session(session: str) -> dict[str, Any]:
 	"""
 	doc = _session(session, "write")
 	client = WhatsAppAPIClient(doc.session_id)
-	if not doc.session_db_id and not _known_at_hub(client, doc):
-		created = payloads.parse_session(client.create_session(doc.session_id, doc.session_name))
-		_apply(doc.name, created)
-		client = WhatsAppAPIClient(doc.session_id)
+	record = _at_hub(client, doc.session_id)
+	if not record:
+		record = payloads.parse_session(client.create_session(doc.session_id, doc.session_name))
+	if record.hub_id and record.hub_id != doc.session_db_id:
+		# Before the next call, which uses the number.
+		frappe.db.set_value(sessions.DOCTYPE, doc.name, "session_db_id", record.hub_id)
 	client.connect_session()
 	return get_session_status(session)
 
@@ -72,8 +75,9 @@ def disconnect_session(session: str) -> dict[str, Any]:
 		frappe.PermissionError: the user may not change the session.
 	"""
 	doc = _session(session, "write")
+	asked_at_ms = clock.now_ms()
 	WhatsAppAPIClient(doc.session_id).disconnect_session()
-	_apply(doc.name, records.Session(doc.session_id, status="Disconnected"))
+	_apply(doc.name, records.Session(doc.session_id, status="Disconnected"), asked_at_ms)
 	return _status(doc.name)
 
 
@@ -92,8 +96,9 @@ def get_session_status(session: str) -> dict[str, Any]:
 		frappe.PermissionError: the user may not see the session.
 	"""
 	doc = _session(session, "read")
-	client = WhatsAppAPIClient(doc.session_id)
-	_apply(doc.name, payloads.parse_session(client.get_session_status(doc.session_db_id or doc.session_id)))
+	asked_at_ms = clock.now_ms()
+	record = payloads.parse_session(WhatsAppAPIClient(doc.session_id).get_session_status())
+	_apply(doc.name, record, asked_at_ms)
 	return _status(doc.name)
 
 
@@ -114,11 +119,12 @@ def get_qr_code(session: str) -> dict[str, Any]:
 	doc = _session(session, "write")
 	if doc.is_connected or (doc.qr_code and get_datetime(doc.qr_expires_at) > times.now()):
 		return _status(doc.name)
+	asked_at_ms = clock.now_ms()
 	try:
 		qr = payloads.parse_qr(WhatsAppAPIClient(doc.session_id).get_qr())
 	except (NotFound, HubUnavailable):
 		return _status(doc.name)  # not ready yet (docs/hub.md, F4)
-	sessions.store_qr(doc.name, qr, None)
+	sessions.store_qr(doc.name, qr, asked_at_ms)
 	return _status(doc.name)
 
 
@@ -164,18 +170,15 @@ def _session(name: str, permission: str) -> Document:
 	return doc
 
 
-def _known_at_hub(client: WhatsAppAPIClient, doc: Document) -> bool:
-	"""Whether Inbox Hub has a session with this id already; then its number there is stored."""
+def _at_hub(client: WhatsAppAPIClient, session_id: str) -> records.Session | None:
+	"""What Inbox Hub has under this id, if anything."""
 	page = payloads.parse_sessions(client.get_sessions(page=1, limit=100))
-	for record in page.records:
-		if record.session_id == doc.session_id:
-			_apply(doc.name, record)
-			return True
-	return False
+	return next((record for record in page.records if record.session_id == session_id), None)
 
 
-def _apply(session: str, record: records.Session) -> None:
-	change = sessions.apply_status(session, record)
+def _apply(session: str, record: records.Session, asked_at_ms: int) -> None:
+	"""Store an answer. It was true when it was asked for; a webhook that came meanwhile knows more."""
+	change = sessions.apply_status(session, dataclasses.replace(record, timestamp_ms=asked_at_ms))
 	if change.became_connected and frappe.get_cached_doc("WhatsApp Settings").auto_sync_enabled:
 		request_sync(session, "Connected", settle=True)
 

@@ -14,7 +14,7 @@ from frappe.utils import get_datetime
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Request, Response
 
-from xappiens_whatsapp import live, refusals
+from xappiens_whatsapp import jobs, live, refusals
 from xappiens_whatsapp.api.sync import request_sync
 from xappiens_whatsapp.inbox_hub import payloads, records, signature
 from xappiens_whatsapp.inbox_hub.errors import PayloadError, SignatureError
@@ -75,6 +75,7 @@ def handle_webhook() -> Response:
 		return _refuse(503, "not_stored")
 	status = "Duplicate" if stored.is_duplicate else process_event(stored.name)
 	_process_others(stored.name)
+	jobs.nudge()
 	return _answer(200, success=True, received=True, duplicate=stored.is_duplicate, status=status)
 
 

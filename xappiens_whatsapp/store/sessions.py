@@ -88,7 +88,7 @@ def apply_status(session: str, record: records.Session) -> StatusChange:
 		status = record.status
 		reason = record.reason if status in ("Disconnected", "Error") else ""
 		new = {"status": status, "is_connected": int(status == "Connected"), "error_message": reason}
-		if status == "Connected":
+		if status != "QR Code Required":
 			new.update(qr_code=None, qr_expires_at=None)
 		changes.update(
 			{
