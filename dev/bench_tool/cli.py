@@ -59,7 +59,7 @@ class Bench:
 		stores = [
 			name
 			for name in names
-			if not name.removeprefix("test-") in ("web", "worker", "scheduler", "realtime")
+			if name.removeprefix("test-") not in ("web", "worker", "scheduler", "realtime")
 		]
 		if not self.stamps.exists("pristine"):  # it is made in the demo's bench folder
 			stores = list(dict.fromkeys([*stores, "redis-cache", "redis-queue"]))

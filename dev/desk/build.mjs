@@ -13,7 +13,9 @@ const installed = read(path.join(bench, "sites/apps.txt")).split(/\s+/).filter(B
 const apps = process.argv.length > 2 ? process.argv.slice(2) : installed;
 
 const nodeModules = (app) => path.join(bench, "apps", app, "node_modules");
-const moduleFolders = [...new Set([...apps, "frappe"])].map(nodeModules).filter((folder) => fs.existsSync(folder));
+const moduleFolders = [...new Set([...apps, "frappe"])]
+	.map(nodeModules)
+	.filter((folder) => fs.existsSync(folder));
 
 const require = createRequire(path.join(bench, "apps/frappe/package.json"));
 const esbuild = require("esbuild");
@@ -69,7 +71,9 @@ const templates = {
 	name: "templates",
 	setup(build) {
 		build.onLoad({ filter: /\.html$/ }, ({ path: file }) => {
-			const html = read(file).replace(/<!--[^]*?-->/g, "").replace(/\s+/g, " ");
+			const html = read(file)
+				.replace(/<!--[\s\S]*?-->/g, "")
+				.replace(/\s+/g, " ");
 			const name = JSON.stringify(path.basename(file, ".html"));
 			return { contents: `(frappe.templates ??= {})[${name}] = ${JSON.stringify(html)};`, loader: "js" };
 		});

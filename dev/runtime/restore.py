@@ -95,7 +95,7 @@ PATCHES = [
 		"as in 15: an Int longer than 11 digits is a bigint to the validation, too, not to the schema alone",
 		"model/base_document.py",
 		"\t\t\t\tmax_length = max_positive_value[column_type]\n",
-		"\t\t\t\tif cint(df.get(\"length\")) > 11:\n\t\t\t\t\tcolumn_type = \"bigint\"\n"
+		'\t\t\t\tif cint(df.get("length")) > 11:\n\t\t\t\t\tcolumn_type = "bigint"\n'
 		"\t\t\t\tmax_length = max_positive_value[column_type]\n",
 	),
 ]

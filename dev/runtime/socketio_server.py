@@ -47,7 +47,7 @@ class Site(socketio.AsyncNamespace):
 		if action == "unsubscribe":
 			return await server.leave_room(client, room, namespace)
 		sid = (await server.get_session(client, namespace))["sid"]
-		names = dict(zip(("doctype", "docname"), args))
+		names = dict(zip(("doctype", "docname"), args, strict=False))
 		if kind == "task" or await ask(namespace[1:], sid, f"can_subscribe_{kind}", **names):
 			await server.enter_room(client, room, namespace)
 
