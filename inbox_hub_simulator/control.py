@@ -86,14 +86,20 @@ class Simulator:
 		Raises:
 			SimulatorError: it ended, or does not listen in time.
 		"""
-		command = [self._python, "-m", __package__, "--port", str(self._port), *self._arguments()]
+		command = [self._python, "-m", __package__, "--port", str(self._port), "--end-with-input"]
+		command += self._arguments()
 		root = str(Path(__file__).resolve().parent.parent)
 		paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
 		environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 		with self._log.open("a+") if self._log else TemporaryFile("a+") as output:
 			begin = output.seek(0, os.SEEK_END)
 			self._process = subprocess.Popen(
-				command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=root
+				command,
+				stdin=subprocess.PIPE,  # closed when this process ends, however it ends
+				stdout=output,
+				stderr=subprocess.STDOUT,
+				env=environment,
+				cwd=root,
 			)
 			deadline = time.monotonic() + START_SECONDS
 			while time.monotonic() < deadline:
@@ -132,6 +138,8 @@ class Simulator:
 		except subprocess.TimeoutExpired:
 			self._process.kill()
 			self._process.wait()
+		assert self._process.stdin is not None
+		self._process.stdin.close()
 		self._process = None
 
 	def call(

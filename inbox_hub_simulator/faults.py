@@ -56,6 +56,18 @@ SHORTHANDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def describe_faults() -> str:
+	"""One line a fault: name, what it does, its own parameters with their defaults."""
+	lines = [f"every fault takes: {', '.join(sorted(COMMON))}"]
+	for name, (does, parameters) in CATALOGUE.items():
+		shown = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+		lines.append(f"{name:18} {does}" + (f" [{shown}]" if shown else ""))
+	for name, (kind, preset) in SHORTHANDS.items():
+		lines.append(f"{name:18} {kind} with {preset}")
+	lines.append("expire_tokens      once: no token given out so far is valid any more")
+	return "\n".join(lines)
+
+
 @dataclass(slots=True)
 class Fault:
 	"""A fault that is on."""

@@ -21,7 +21,7 @@ from .webhooks import Webhooks
 if TYPE_CHECKING:
 	from .happenings import Happening
 
-REMEMBERED_REQUESTS = 100_000
+REMEMBERED_REQUESTS = 50_000
 
 
 class Hub:

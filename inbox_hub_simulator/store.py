@@ -191,7 +191,7 @@ class Store:
 		"""Messages of all chats, the newest first (those of the world in the order of their ranks)."""
 		live = sorted(
 			(message for messages in self._live.values() for message in messages),
-			key=lambda message: -message.timestamp_ms,
+			key=lambda message: (-message.timestamp_ms, -message.hub_id),
 		)
 		yield from live[start:stop]
 		first = max(0, start - len(live))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,23 @@ def test_the_process_listens_where_it_says_and_ends_when_told() -> None:
 		assert Simulator.at(simulator.url).api_key == simulator.api_key
 	with pytest.raises(ConnectionRefusedError):
 		socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_the_process_ends_when_its_starter_is_killed(wait: Callable[..., Any]) -> None:
+	script = "from inbox_hub_simulator.control import Simulator; print(Simulator().start().url, flush=True); input()"
+	with subprocess.Popen(
+		[sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+	) as starter:
+		assert starter.stdout is not None
+		port = int(starter.stdout.readline().rpartition(":")[2])
+		socket.create_connection(("127.0.0.1", port), timeout=5).close()
+		starter.kill()
+
+	def is_gone() -> bool:
+		with socket.socket() as probe:
+			return probe.connect_ex(("127.0.0.1", port)) != 0
+
+	wait(is_gone)
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:

@@ -93,6 +93,16 @@ def test_a_reaction_names_the_message_reacted_to(body_of: Callable[..., Any]) ->
 		assert event in ("message.received", "message")
 
 
+def test_a_reaction_in_a_group_names_who_reacted_in_every_family(body_of: Callable[..., Any]) -> None:
+	for family in FAMILIES:
+		_, body = body_of(family, "reaction", message_id="3AAA00000000F2", chat=GROUP, sender="34600000005")
+		data = body.get("data", body)
+		message = data if family in ("v1", "v3", "v4") else data["message"]
+		assert (message.get("author") or message["from"]).partition("@")[0] == "34600000005", family
+		place = message if "reactionMessage" in message else body
+		assert place["reactionMessage"]["key"]["remoteJid"] == GROUP
+
+
 @pytest.mark.parametrize(("status", "ack"), [("delivered", 2), ("read", 3), ("failed", -1)])
 def test_a_receipt_says_its_status_in_every_family(
 	body_of: Callable[..., Any], status: str, ack: int

@@ -301,3 +301,17 @@ def test_held_events_are_released_several_times_and_shuffled_until_answered(hub:
 	hub.sim("incoming", session="demo_session", text="after")
 	hub.settle()
 	assert receiver.received[-1].json["data"]["body"] == "after"
+
+
+def test_text_that_is_no_valid_unicode_is_posted_and_listed_as_javascript_would(
+	hub: Any, receiver: Any
+) -> None:
+	hub.subscribe(receiver.url, "message.received", secret=SECRET)
+	hub.client.post(
+		"/__sim__/incoming",
+		content=b'{"session": "demo_session", "text": "half \\ud83d and \\u0000"}',
+		headers={"Content-Type": "application/json"},
+	)
+	hub.settle()
+	assert b'"half \\ud83d and \\u0000"' in receiver.received[0].body
+	assert b"half \\ud83d and" in hub.get("/api/messages/demo_session", limit=1).content
