@@ -205,10 +205,11 @@ def link(narrator: Narrator, hub: Simulator) -> object:
 
 def receive(narrator: Narrator, hub: Simulator) -> str:
 	"""Three incoming messages. Returns the conversation they are in."""
+	# The most recent chat: in another one the next sync would find more history to fetch.
 	conversation = frappe.get_last_doc(
 		"WhatsApp Conversation",
 		filters={"session": SESSION, "is_group": 0, "phone_number": ("is", "set")},
-		order_by="chat_id desc",
+		order_by="last_message_timestamp_ms desc",
 	)
 	for message_id, text in INCOMING:
 		hub.incoming(SESSION, chat=conversation.chat_id, text=text, message_id=message_id)
