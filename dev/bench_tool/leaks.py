@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench_tool.stamps import tree
+
 SUSPICIOUS = {
 	"a path of one machine": re.compile(
 		r"(?<![\w.])/(?:work|root|home/(?!frappe\b)\w+|Users/\w+|tmp/bash_\w+)/[\w.]"
@@ -43,7 +45,10 @@ def suspicions(line: str) -> Iterator[str]:
 
 
 def tracked_files(root: Path) -> list[Path]:
-	"""The files that git knows or would add."""
+	"""The files that git knows or would add; without git, all but what is installed or built."""
 	command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-	answer = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout.decode()
+	try:
+		answer = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout.decode()
+	except (OSError, subprocess.CalledProcessError):
+		return [file for file in tree(root) if ".bench" not in file.relative_to(root).parts]
 	return [path for name in filter(None, answer.split("\0")) if (path := root / name).is_file()]

@@ -30,26 +30,24 @@ def main(layout: Layout, arguments: list[str]) -> int:
 	options = coverage_options(layout, gate) if kinds == set(KINDS) and not paths(layout, arguments) else []
 	site = layout.site("test")
 	env = site.environment() | {"FRAPPE_BENCH": str(site.bench), "FRAPPE_SITE": site.name}
-	with locked(
-		layout.bench / "test.lock",
-		"another test run is using the tests' site: waiting for it",
-		inherited=True,
-	):
+	if kinds == {"unit"}:
+		with lock(layout):
+			environment.ensure(layout, Stamps(layout.run / "stamps"))
+		return pytest(layout, layout.python, arguments, env)
+	busy = "another test run is using the tests' site: waiting for it"
+	with locked(layout.bench / "test.lock", busy, inherited=True):
 		with lock(layout):
 			prepare(layout, kinds)
 		return pytest(layout, layout.python, [*options, *arguments], env)
 
 
 def prepare(layout: Layout, kinds: set[str]) -> None:
-	"""Makes what these kinds of tests need: unit tests need the Python environment only."""
+	"""Brings up what tests on a site need."""
 	if "browser" in kinds:
 		packages.ensure(packages.BROWSER)
-	if kinds == {"unit"}:
-		environment.ensure(layout, Stamps(layout.run / "stamps"))
-	else:
-		bench = Bench(layout)
-		stop_left_over(bench)
-		bench.up(["test"])
+	bench = Bench(layout)
+	stop_left_over(bench)
+	bench.up(["test"])
 
 
 def stop_left_over(bench: Bench) -> None:
