@@ -254,4 +254,4 @@ def is_image(text: str) -> bool:
 
 
 def _image_data(text: str) -> str:
-	return "".join(_DATA_URL.sub("", text).split())
+	return re.sub(r"[\r\n]", "", _DATA_URL.sub("", text)).strip()
