@@ -58,7 +58,6 @@ def main(arguments: list[str]) -> int:
 		contacts=options.contacts,
 		chats=options.chats,
 		shape=options.shape,
-		crm_message_ids=True,
 		rate=60,  # twice the real one, so that nobody waits a minute for the last page of contacts
 		receipt_delay_ms=700,
 	)

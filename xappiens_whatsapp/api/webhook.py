@@ -18,7 +18,16 @@ from xappiens_whatsapp import jobs, live, refusals
 from xappiens_whatsapp.api.sync import request_sync
 from xappiens_whatsapp.inbox_hub import payloads, records, signature
 from xappiens_whatsapp.inbox_hub.errors import PayloadError, SignatureError
-from xappiens_whatsapp.store import contacts, conversations, events, messages, sessions, times, transaction
+from xappiens_whatsapp.store import (
+	contacts,
+	conversations,
+	events,
+	messages,
+	reactions,
+	sessions,
+	times,
+	transaction,
+)
 
 PATH = "/api/method/xappiens_whatsapp.api.webhook.handle_webhook"
 LARGEST_BODY = 5 * 1024 * 1024  # bytes
@@ -338,7 +347,7 @@ HANDLERS = {
 def _store_message(delivery: Delivery) -> Outcome:
 	payload = delivery.event.payload
 	if isinstance(payload, records.Reaction):
-		if messages.apply_reaction(delivery.session, payload):
+		if reactions.apply(delivery.session, payload):
 			return Outcome()
 		return Outcome(waits_for=f"Message {payload.message_id} is not known yet.")
 	received = messages.receive(delivery.session, payload, run_hooks=delivery.run_hooks)

@@ -6,37 +6,19 @@ and never takes a status down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import frappe
 
 from xappiens_whatsapp import realtime
-from xappiens_whatsapp.inbox_hub import clock, jids, records
-from xappiens_whatsapp.inbox_hub.payloads import stable_message_id
-from xappiens_whatsapp.store import bulk, contacts, conversations, statuses, times
+from xappiens_whatsapp.inbox_hub import jids, records
+from xappiens_whatsapp.store import bulk, contacts, conversations, message_rows, statuses
 from xappiens_whatsapp.store.keys import key_hash, name_of
+from xappiens_whatsapp.store.message_rows import COLUMNS, OUTGOING, message_id_of, message_row, preview
 
 DOCTYPE = "WhatsApp Message"
-INCOMING, OUTGOING = "Incoming", "Outgoing"
-COLUMNS = (
-	"conversation",
-	"direction",
-	"status",
-	"content",
-	"message_type",
-	"error_message",
-	"sent_at",
-	"delivered_at",
-	"read_at",
-	"hub_message_id",
-	"is_edited",
-	"is_deleted",
-	"is_starred",
-	"has_media",
-	"media_url",
-)
+NO_ID = "NOID-%"  # ids that this app made, since the Hub gave none
 
 
 @dataclass(slots=True)
@@ -75,9 +57,13 @@ def compare(session: str, messages: Sequence[records.Message], history_until_ms:
 		if message.has_conversation
 	}
 	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), COLUMNS)
+	strangers = {hash_: message for hash_, message in by_hash.items() if hash_ not in stored}
+	same = _rows_without_their_id(
+		session, [message for message in strangers.values() if not message.message_id]
+	)
 	for hash_, message in by_hash.items():
-		if row := stored.get(hash_):
-			page.known[hash_], page.stored[hash_] = message, row
+		if row := stored.get(hash_) or same.get(id(message)):
+			page.known[row.key_hash], page.stored[row.key_hash] = message, row
 		elif not message.from_me and (message.timestamp_ms or 0) > history_until_ms:
 			page.late.append(message)
 		else:
@@ -106,7 +92,7 @@ def store_page(session: str, page: Page, history_until_ms: int) -> bulk.Counts:
 		rows.append(row)
 	bulk.insert_rows(DOCTYPE, rows)
 	changes = bulk.locked_changes(
-		DOCTYPE, page.stored, COLUMNS, lambda row: _changes(row, page.known[row.key_hash])
+		DOCTYPE, page.stored, COLUMNS, lambda row: message_rows.changes(row, page.known[row.key_hash])
 	)
 	bulk.update_rows(DOCTYPE, changes)
 	page.counts.created += len(rows)
@@ -130,7 +116,7 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 		return None
 	message_id = message_id_of(session, message)
 	hash_ = key_hash(session, message_id)
-	if known := bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_):
+	if known := bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_) or _came_without_id(session, message):
 		_add_to(session, known.name, message)
 		return Received(known.name, known.conversation, is_new=False)
 
@@ -178,59 +164,12 @@ def apply_receipt(session: str, receipt: records.Receipt) -> str | None:
 	)
 	if not row:
 		return None
-	changes = _status_changes(row, receipt.status, receipt.timestamp_ms, receipt.error)
+	changes = message_rows.status_changes(row, receipt.status, receipt.timestamp_ms, receipt.error)
 	if changes:
 		frappe.db.set_value(DOCTYPE, row.name, changes)
 		if "status" in changes:
 			realtime.message_status(session, row.conversation, row.name, changes["status"])
 	return row.name
-
-
-def apply_reaction(session: str, reaction: records.Reaction) -> str | None:
-	"""Add, change or take away somebody's emoji, unless something later is known.
-
-	What was taken away stays as a row without emoji, so that an earlier reaction that comes late does not return.
-
-	Returns:
-		The message's name; None if the message is not known (yet).
-	"""
-	message = frappe.db.get_value(
-		DOCTYPE,
-		{"key_hash": key_hash(session, reaction.message_id)},
-		["name", "conversation", "direction"],
-		as_dict=True,
-		for_update=True,
-	)
-	if not message:
-		return None
-	said_at = reaction.timestamp_ms or clock.now_ms()
-	table = "WhatsApp Message Reaction"
-	stored = frappe.db.get_value(
-		table,
-		{"parent": message.name, "from_jid": reaction.sender_jid},
-		["name", "timestamp_ms", "emoji"],
-		as_dict=True,
-	)
-	values = {"emoji": reaction.emoji, "reacted_at": times.site_datetime(said_at), "timestamp_ms": said_at}
-	if stored and stored.timestamp_ms > said_at:
-		return message.name
-	if stored:
-		frappe.db.set_value(table, stored.name, values)
-	else:
-		position = frappe.db.count(table, {"parent": message.name}) + 1
-		row = {
-			"name": name_of(key_hash(message.name, reaction.sender_jid)),
-			"parent": message.name,
-			"parenttype": DOCTYPE,
-			"parentfield": "reactions",
-			"from_jid": reaction.sender_jid,
-			"from_me": int(reaction.from_me),
-			**values,
-		}
-		bulk.insert_rows(table, [row])
-		frappe.db.set_value(table, row["name"], "idx", position, update_modified=False)
-	realtime.message(session, message.conversation, message.name, message.direction)
-	return message.name
 
 
 def take_id(name: str, session: str, message_id: str, sent: records.Message | records.SentMessage) -> None:
@@ -246,7 +185,7 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 		DOCTYPE, name, ["key_hash", "conversation", *COLUMNS[2:]], as_dict=True, for_update=True
 	)
 	hash_ = key_hash(session, message_id)
-	changes = _status_changes(own, sent.status or "Sent", sent.timestamp_ms, "")
+	changes = message_rows.status_changes(own, sent.status or "Sent", sent.timestamp_ms, "")
 	if own.key_hash != hash_:
 		if echo := bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_):
 			changes["status"] = statuses.merged(changes.get("status", own.status), echo.status)
@@ -259,82 +198,6 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 		changes["hub_message_id"] = sent.hub_id
 	frappe.db.set_value(DOCTYPE, name, changes)
 	realtime.message_status(session, own.conversation, name, changes.get("status", own.status))
-
-
-def message_id_of(session: str, message: records.Message) -> str:
-	"""WhatsApp's id; where the Hub gave none, one that the content makes and that is the same each time."""
-	return message.message_id or stable_message_id(message, session)
-
-
-def preview(message: records.Message) -> str:
-	"""What a list of conversations shows of a message: its text, else what kind it is."""
-	if message.is_deleted:
-		return ""
-	return message.text or (f"[{message.kind}]" if message.kind != "text" else "")
-
-
-def message_row(
-	session: str,
-	conversation: str,
-	contact: str | None,
-	message: records.Message,
-	quoted_names: Mapping[str, str],
-) -> dict[str, Any]:
-	"""All columns of a message that the Hub told of.
-
-	Args:
-		session, conversation, contact: names of the documents it belongs to.
-		message: the record.
-		quoted_names: message id to name, of the quoted messages that are stored.
-	"""
-	message_id = message_id_of(session, message)
-	hash_ = key_hash(session, message_id)
-	timestamp_ms = message.timestamp_ms or clock.now_ms()
-	status = message.status or ("Sent" if message.from_me else "Delivered")
-	sender = message.sender_jid or ("" if message.from_me else message.chat_jid)
-	is_group = jids.is_group(message.chat_jid)
-	media, location, quoted = message.media, message.location, message.quoted
-	return {
-		"name": name_of(hash_),
-		"key_hash": hash_,
-		"session": session,
-		"conversation": conversation,
-		"contact": contact,
-		"message_id": message_id,
-		"timestamp": times.site_datetime(timestamp_ms),
-		"timestamp_ms": timestamp_ms,
-		"direction": OUTGOING if message.from_me else INCOMING,
-		"message_type": message.kind,
-		"content": message.text,
-		"status": status,
-		"error_message": message.error,
-		"from_me": int(message.from_me),
-		"from_number": "" if message.from_me else jids.phone_of(sender),
-		"to_number": jids.phone_of(message.chat_jid) if message.from_me else "",
-		"participant": sender if is_group and not message.from_me else "",
-		"sender_name": "" if message.from_me else message.push_name,
-		"sent_at": times.site_datetime(timestamp_ms) if message.from_me and status != "Pending" else None,
-		"delivered_at": None,
-		"read_at": None,
-		"hub_message_id": message.hub_id or 0,
-		"is_history": 0,
-		"is_forwarded": int(message.is_forwarded),
-		"is_starred": int(message.is_starred),
-		"is_edited": int(message.is_edited),
-		"is_deleted": int(message.is_deleted),
-		"quoted_message_id": quoted.message_id if quoted else "",
-		"quoted_message": quoted_names.get(quoted.message_id) if quoted else None,
-		"quoted_message_content": quoted.text if quoted else "",
-		"has_media": int(bool(media)),
-		"media_type": media.kind if media else "",
-		"media_mimetype": media.mimetype if media else "",
-		"media_file_name": media.file_name if media else "",
-		"media_size": (media.size or 0) if media else 0,
-		"media_url": media.url if media else "",
-		"media_state": "Remote" if media else "",
-		"location_latitude": location.latitude if location else 0,
-		"location_longitude": location.longitude if location else 0,
-	}
 
 
 def _quoted(session: str, messages: Sequence[records.Message]) -> dict[str, str]:
@@ -354,8 +217,10 @@ def _quoted(session: str, messages: Sequence[records.Message]) -> dict[str, str]
 
 def _add_to(session: str, name: str, message: records.Message) -> None:
 	"""What a repeated message says beyond what is stored; read again under a lock, since receipts come at any time."""
-	row = frappe.db.get_value(DOCTYPE, name, COLUMNS, as_dict=True, for_update=True)
-	changes = _changes(row, message)
+	row = frappe.db.get_value(DOCTYPE, name, ["message_id", *COLUMNS], as_dict=True, for_update=True)
+	changes = message_rows.changes(row, message)
+	if message.message_id and message.message_id != row.message_id:
+		changes.update(message_id=message.message_id, key_hash=key_hash(session, message.message_id))
 	if not changes:
 		return
 	frappe.db.set_value(DOCTYPE, name, changes)
@@ -365,42 +230,62 @@ def _add_to(session: str, name: str, message: records.Message) -> None:
 		realtime.message(session, row.conversation, name, row.direction)
 
 
-def _changes(row: frappe._dict, message: records.Message) -> dict[str, Any]:
-	"""Columns of a stored message that are to change, with their new values."""
-	changes: dict[str, Any] = {}
-	if row.direction == OUTGOING:
-		changes.update(_status_changes(row, message.status, message.timestamp_ms, message.error))
-	if message.hub_id and not row.hub_message_id:
-		changes["hub_message_id"] = message.hub_id
-	if message.is_edited and (not row.is_edited or message.text != row.content):
-		changes.update(is_edited=1, content=message.text)
-	elif message.text and not row.content and not row.is_deleted:
-		changes["content"] = message.text
-	if message.is_deleted and not row.is_deleted:
-		changes["is_deleted"] = 1
-	if message.is_starred and not row.is_starred:
-		changes["is_starred"] = 1
-	if message.media and message.media.url and not row.media_url:
-		changes.update(
-			has_media=1, media_url=message.media.url, media_type=message.media.kind, media_state="Remote"
-		)
-	return changes
+def _rows_without_their_id(session: str, messages: Sequence[records.Message]) -> dict[int, frappe._dict]:
+	"""The stored rows of messages that a list gives without WhatsApp's id, though they came with it before.
+
+	Args:
+		session: the session's name.
+		messages: those without an id.
+
+	Returns:
+		`id()` of the record to its row. A row is given to one message only: who writes "👍" twice in a second, has two.
+	"""
+	if not messages:
+		return {}
+	hub_ids = [message.hub_id for message in messages if message.hub_id]
+	rows = frappe.db.sql(
+		f"""
+		SELECT name, key_hash, content_hash, {", ".join(f"`{column}`" for column in COLUMNS)}
+		FROM `tabWhatsApp Message`
+		WHERE session = %(session)s AND (content_hash IN %(contents)s OR hub_message_id IN %(hub_ids)s)
+		ORDER BY creation, name
+		""",
+		{
+			"session": session,
+			"contents": [message_rows.content_hash(session, message) for message in messages],
+			"hub_ids": hub_ids or [-1],
+		},
+		as_dict=True,
+	)
+	found: dict[int, frappe._dict] = {}
+	by_hub_id = {row.hub_message_id: row for row in rows if row.hub_message_id}
+	free = [row for row in rows if not row.hub_message_id]
+	for message in messages:
+		if row := by_hub_id.get(message.hub_id):
+			found[id(message)] = row
+			continue
+		content = message_rows.content_hash(session, message)
+		if row := next((row for row in free if row.content_hash == content), None):
+			free.remove(row)
+			found[id(message)] = row
+	return found
 
 
-def _status_changes(row: frappe._dict, status: str, timestamp_ms: int | None, error: str) -> dict[str, Any]:
-	changes: dict[str, Any] = {}
-	reached = times.site_datetime(timestamp_ms) or times.now()
-	merged = statuses.merged(row.status, status)
-	if merged != row.status:
-		changes["status"] = merged
-		if merged == "Failed":
-			changes["error_message"] = error
-		elif row.error_message:
-			changes["error_message"] = ""
-	column = statuses.REACHED_AT.get(status)
-	if column and not row[column]:
-		changes[column] = reached
-	return changes
+def _came_without_id(session: str, message: records.Message) -> frappe._dict | None:
+	"""The row of this message if a list gave it before, without WhatsApp's id."""
+	if not message.message_id:
+		return None
+	return frappe.db.get_value(
+		DOCTYPE,
+		{
+			"session": session,
+			"content_hash": message_rows.content_hash(session, message),
+			"message_id": ("like", NO_ID),
+		},
+		["name", "conversation"],
+		as_dict=True,
+		order_by="creation asc",
+	)
 
 
 def _claimed_without_id(conversation: str, text: str) -> str | None:

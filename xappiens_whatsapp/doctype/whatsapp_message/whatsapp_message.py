@@ -16,7 +16,6 @@ class WhatsAppMessage(Document):
 
 	if TYPE_CHECKING:
 		from frappe.types import DF
-
 		from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_message_reaction.whatsapp_message_reaction import (
 			WhatsAppMessageReaction,
 		)
@@ -24,6 +23,7 @@ class WhatsAppMessage(Document):
 		claimed_at: DF.Datetime | None
 		contact: DF.Link | None
 		content: DF.LongText | None
+		content_hash: DF.Data | None
 		conversation: DF.Link
 		delivered_at: DF.Datetime | None
 		direction: DF.Literal["Incoming", "Outgoing"]
@@ -115,7 +115,9 @@ setattr(WhatsAppMessage, "from", property(lambda self: self.from_number))  # `fr
 
 
 def on_doctype_update() -> None:
-	"""A conversation in order, a session's newest messages, and what waits to be sent."""
+	"""A conversation in order, a session's newest messages, those without an id, and what waits to be sent."""
 	frappe.db.add_index("WhatsApp Message", ["conversation", "timestamp_ms"], "conversation_timestamp")
 	frappe.db.add_index("WhatsApp Message", ["session", "timestamp"], "session_timestamp")
+	frappe.db.add_index("WhatsApp Message", ["session", "content_hash"], "session_content")
+	frappe.db.add_index("WhatsApp Message", ["session", "hub_message_id"], "session_hub_message")
 	frappe.db.add_index("WhatsApp Message", ["session", "direction", "status"], "session_direction_status")

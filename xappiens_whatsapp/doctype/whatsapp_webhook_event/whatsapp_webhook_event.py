@@ -1,7 +1,6 @@
 """A verified event of Inbox Hub, as it came."""
 
 import frappe
-from frappe import _
 from frappe.model.document import Document
 from frappe.query_builder import Interval
 from frappe.query_builder.functions import Now

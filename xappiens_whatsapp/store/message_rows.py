@@ -1,0 +1,159 @@
+"""A message as a row: what the Hub says, in columns. Nothing here reads or writes the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import frappe
+
+from xappiens_whatsapp.inbox_hub import clock, jids, records
+from xappiens_whatsapp.inbox_hub.payloads import stable_message_id
+from xappiens_whatsapp.store import statuses, times
+from xappiens_whatsapp.store.keys import key_hash, name_of
+
+INCOMING, OUTGOING = "Incoming", "Outgoing"
+# What `changes` looks at.
+COLUMNS = (
+	"conversation",
+	"direction",
+	"status",
+	"content",
+	"message_type",
+	"error_message",
+	"sent_at",
+	"delivered_at",
+	"read_at",
+	"hub_message_id",
+	"is_edited",
+	"is_deleted",
+	"is_starred",
+	"has_media",
+	"media_url",
+)
+
+
+def message_id_of(session: str, message: records.Message) -> str:
+	"""WhatsApp's id; where the Hub gave none, one that the content makes and that is the same each time."""
+	return message.message_id or stable_message_id(message, session)
+
+
+def preview(message: records.Message) -> str:
+	"""What a list of conversations shows of a message: its text, else what kind it is."""
+	if message.is_deleted:
+		return ""
+	return message.text or (f"[{message.kind}]" if message.kind != "text" else "")
+
+
+def message_row(
+	session: str,
+	conversation: str,
+	contact: str | None,
+	message: records.Message,
+	quoted_names: Mapping[str, str],
+) -> dict[str, Any]:
+	"""All columns of a message that the Hub told of.
+
+	Args:
+		session, conversation, contact: names of the documents it belongs to.
+		message: the record.
+		quoted_names: message id to name, of the quoted messages that are stored.
+	"""
+	message_id = message_id_of(session, message)
+	hash_ = key_hash(session, message_id)
+	timestamp_ms = message.timestamp_ms or clock.now_ms()
+	status = message.status or ("Sent" if message.from_me else "Delivered")
+	sender = message.sender_jid or ("" if message.from_me else message.chat_jid)
+	is_group = jids.is_group(message.chat_jid)
+	media, location, quoted = message.media, message.location, message.quoted
+	return {
+		"name": name_of(hash_),
+		"key_hash": hash_,
+		"session": session,
+		"conversation": conversation,
+		"contact": contact,
+		"message_id": message_id,
+		"content_hash": content_hash(session, message),
+		"timestamp": times.site_datetime(timestamp_ms),
+		"timestamp_ms": timestamp_ms,
+		"direction": OUTGOING if message.from_me else INCOMING,
+		"message_type": message.kind,
+		"content": message.text,
+		"status": status,
+		"error_message": message.error,
+		"from_me": int(message.from_me),
+		"from_number": "" if message.from_me else jids.phone_of(sender),
+		"to_number": jids.phone_of(message.chat_jid) if message.from_me else "",
+		"participant": sender if is_group and not message.from_me else "",
+		"sender_name": "" if message.from_me else message.push_name,
+		"sent_at": times.site_datetime(timestamp_ms) if message.from_me and status != "Pending" else None,
+		"delivered_at": None,
+		"read_at": None,
+		"hub_message_id": message.hub_id or 0,
+		"is_history": 0,
+		"is_forwarded": int(message.is_forwarded),
+		"is_starred": int(message.is_starred),
+		"is_edited": int(message.is_edited),
+		"is_deleted": int(message.is_deleted),
+		"quoted_message_id": quoted.message_id if quoted else "",
+		"quoted_message": quoted_names.get(quoted.message_id) if quoted else None,
+		"quoted_message_content": quoted.text if quoted else "",
+		"has_media": int(bool(media)),
+		"media_type": media.kind if media else "",
+		"media_mimetype": media.mimetype if media else "",
+		"media_file_name": media.file_name if media else "",
+		"media_size": (media.size or 0) if media else 0,
+		"media_url": media.url if media else "",
+		"media_state": "Remote" if media else "",
+		"location_latitude": location.latitude if location else 0,
+		"location_longitude": location.longitude if location else 0,
+	}
+
+
+def content_hash(session: str, message: records.Message) -> str:
+	"""What a message says, where and when, as a digest.
+
+	Some lists of the Hub give no WhatsApp id (docs/hub.md, "Messages"). Such a row is the same message as one that came
+	with its id if this is the same: to the second, since a webhook's time has no milliseconds.
+	"""
+	second = (message.timestamp_ms or 0) // 1000
+	return key_hash(session, message.chat_jid, str(message.from_me), str(second), message.kind, message.text)
+
+
+def changes(row: frappe._dict, message: records.Message) -> dict[str, Any]:
+	"""Columns of a stored message that are to change, with their new values."""
+	found: dict[str, Any] = {}
+	if row.direction == OUTGOING:
+		found.update(status_changes(row, message.status, message.timestamp_ms, message.error))
+	if message.hub_id and not row.hub_message_id:
+		found["hub_message_id"] = message.hub_id
+	if message.is_edited and (not row.is_edited or message.text != row.content):
+		found.update(is_edited=1, content=message.text)
+	elif message.text and not row.content and not row.is_deleted:
+		found["content"] = message.text
+	if message.is_deleted and not row.is_deleted:
+		found["is_deleted"] = 1
+	if message.is_starred and not row.is_starred:
+		found["is_starred"] = 1
+	if message.media and message.media.url and not row.media_url:
+		found.update(
+			has_media=1, media_url=message.media.url, media_type=message.media.kind, media_state="Remote"
+		)
+	return found
+
+
+def status_changes(row: frappe._dict, status: str, timestamp_ms: int | None, error: str) -> dict[str, Any]:
+	"""Columns of a stored message that are to change because it got as far as `status` at that time."""
+	changes: dict[str, Any] = {}
+	reached = times.site_datetime(timestamp_ms) or times.now()
+	merged = statuses.merged(row.status, status)
+	if merged != row.status:
+		changes["status"] = merged
+		if merged == "Failed":
+			changes["error_message"] = error
+		elif row.error_message:
+			changes["error_message"] = ""
+	column = statuses.REACHED_AT.get(status)
+	if column and not row[column]:
+		changes[column] = reached
+	return changes

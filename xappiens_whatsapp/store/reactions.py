@@ -1,0 +1,59 @@
+"""Reactions: somebody's emoji on a message, into the message's child table."""
+
+from __future__ import annotations
+
+import frappe
+
+from xappiens_whatsapp import realtime
+from xappiens_whatsapp.inbox_hub import clock, records
+from xappiens_whatsapp.store import bulk, times
+from xappiens_whatsapp.store.keys import key_hash, name_of
+from xappiens_whatsapp.store.messages import DOCTYPE
+
+TABLE = "WhatsApp Message Reaction"
+
+
+def apply(session: str, reaction: records.Reaction) -> str | None:
+	"""Add, change or take away somebody's emoji, unless something later is known.
+
+	What was taken away stays as a row without emoji, so that an earlier reaction that comes late does not return.
+
+	Returns:
+		The message's name; None if the message is not known (yet).
+	"""
+	message = frappe.db.get_value(
+		DOCTYPE,
+		{"key_hash": key_hash(session, reaction.message_id)},
+		["name", "conversation", "direction"],
+		as_dict=True,
+		for_update=True,
+	)
+	if not message:
+		return None
+	said_at = reaction.timestamp_ms or clock.now_ms()
+	stored = frappe.db.get_value(
+		TABLE,
+		{"parent": message.name, "from_jid": reaction.sender_jid},
+		["name", "timestamp_ms", "emoji"],
+		as_dict=True,
+	)
+	values = {"emoji": reaction.emoji, "reacted_at": times.site_datetime(said_at), "timestamp_ms": said_at}
+	if stored and stored.timestamp_ms > said_at:
+		return message.name
+	if stored:
+		frappe.db.set_value(TABLE, stored.name, values)
+	else:
+		position = frappe.db.count(TABLE, {"parent": message.name}) + 1
+		row = {
+			"name": name_of(key_hash(message.name, reaction.sender_jid)),
+			"parent": message.name,
+			"parenttype": DOCTYPE,
+			"parentfield": "reactions",
+			"from_jid": reaction.sender_jid,
+			"from_me": int(reaction.from_me),
+			**values,
+		}
+		bulk.insert_rows(TABLE, [row])
+		frappe.db.set_value(TABLE, row["name"], "idx", position, update_modified=False)
+	realtime.message(session, message.conversation, message.name, message.direction)
+	return message.name
