@@ -26,6 +26,10 @@ permission_query_conditions = {
 	for doctype in (*_follows_session, "WhatsApp Session User", "WhatsApp Message Reaction")
 }
 has_permission = {doctype: "xappiens_whatsapp.permissions.has_permission" for doctype in _follows_session}
+override_whitelisted_methods = {"frappe.client.get_count": "xappiens_whatsapp.permissions.get_count"}
+
+# Read with the DocType's metadata, so before anything of it is shown
+doctype_list_js = {doctype: "public/js/plain_text_fields.js" for doctype in _follows_session}
 
 before_request = ["xappiens_whatsapp.api.webhook.before_request"]
 after_request = ["xappiens_whatsapp.api.webhook.after_request"]
