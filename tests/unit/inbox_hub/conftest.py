@@ -9,17 +9,12 @@ from typing import Any
 import pytest
 import responses
 from redis import Redis
+from support.hub import API_KEY, HUB, PASSWORD
 from support.redis_server import redis_server
 
 from xappiens_whatsapp.inbox_hub.client import InboxHubClient
 from xappiens_whatsapp.inbox_hub.config import HubConfig, Secret
 from xappiens_whatsapp.inbox_hub.http import HubTransport
-
-HUB = "https://inbox-hub.example"
-API_KEY = "sentinel-api-key-0001"
-PASSWORD = "sentinel-password-0002"
-TOKEN = "sentinel-token-0003"
-LOGIN = {"success": True, "data": {"accessToken": TOKEN, "expiresIn": "24h"}}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,39 @@
+"""A server that answers as no library would: half, slowly, or not at all."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class BareServer:
+	"""`url` is where it listens; `requests` holds the first line of each request that came."""
+
+	url: str
+	requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def bare_server(answer: Callable[[socket.socket], None]) -> Iterator[BareServer]:
+	"""Accept connections on a free port; read each request, then let `answer` do with the connection what it likes."""
+	with socket.create_server(("127.0.0.1", 0)) as listener:
+		server = BareServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
+		threading.Thread(target=_serve, args=(listener, server, answer), daemon=True).start()
+		yield server
+		listener.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(listener: socket.socket, server: BareServer, answer: Callable[[socket.socket], None]) -> None:
+	while True:
+		try:
+			connection, _address = listener.accept()
+		except OSError:
+			return
+		with connection:
+			if request := connection.recv(65_536):
+				server.requests.append(request.decode("latin-1").partition("\r\n")[0])
+				answer(connection)
