@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench_tool import database, desk, environment, packages, processes, sites
 from bench_tool.console import Problem, say
-from bench_tool.layout import ADMIN_PASSWORD, Layout, Site
+from bench_tool.layout import ADMIN_PASSWORD, BUILD, Layout, Site
 from bench_tool.locking import locked
 from bench_tool.ports import Ports, answers
 from bench_tool.services import Services, frappe_command, log_files
@@ -46,6 +46,7 @@ class Bench:
 	def up(self, keys: Sequence[str]) -> None:
 		"""Makes everything true that a running bench needs; does nothing where it is true already."""
 		layout, ports = self.layout, self.ports
+		self.end_left_over_build()
 		packages.ensure(packages.BENCH)
 		wanted = [layout.site(key) for key in keys]
 		names = list(dict.fromkeys(name for site in wanted for name in self.services.names(site)))
@@ -71,6 +72,11 @@ class Bench:
 		for name in names:
 			if name not in stores:
 				self.services.ensure(name)
+
+	def end_left_over_build(self) -> None:
+		"""A command that was killed may have left npm, pip or a migration at work; it held the lock that we hold."""
+		if processes.stop(self.layout.bench, BUILD, 5):
+			say("  an interrupted build was still at work: ended")
 
 	def down(self) -> None:
 		self.services.stop(self.services.running())

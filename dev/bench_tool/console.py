@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench_tool.layout import BUILD, MARK, Layout
+
 
 class Problem(Exception):
 	"""Something that the person at the keyboard must know: one line on what is wrong and what to do."""
@@ -28,25 +30,28 @@ def step(title: str) -> Iterator[None]:
 
 
 def run(
+	layout: Layout,
 	command: Sequence[str | Path],
 	what: str,
 	*,
-	log: Path,
+	log: str,
 	cwd: Path | None = None,
 	env: Mapping[str, str] | None = None,
 	stdin: Path | None = None,
 ) -> None:
-	"""Runs a program to its end with its output appended to a log.
+	"""Runs a step of the build to its end with its output appended to the log of that name.
 
-	Raises Problem, with the last line of the output and the log's path, when it fails."""
-	log.parent.mkdir(parents=True, exist_ok=True)
-	with log.open("ab") as output, open(stdin or os.devnull, "rb") as source:
+	The program carries the mark BUILD: should this process be killed, the next one finds what it left at work.
+	Raises Problem, with the last line of the output and the log's path, when the program fails."""
+	file = layout.log(log)
+	file.parent.mkdir(parents=True, exist_ok=True)
+	with file.open("ab") as output, open(stdin or os.devnull, "rb") as source:
 		start = output.tell()
 		try:
 			status = subprocess.run(
 				[str(part) for part in command],
 				cwd=cwd,
-				env=dict(env) if env is not None else None,
+				env={**(layout.clean_environment() if env is None else env), MARK: f"{layout.bench}:{BUILD}"},
 				stdin=source,
 				stdout=output,
 				stderr=subprocess.STDOUT,
@@ -54,7 +59,7 @@ def run(
 		except OSError as error:
 			raise Problem(f"{what}: cannot run {command[0]}: {error.strerror}")
 	if status:
-		raise Problem(f"{what} failed: {last_line(log, start)} (all of it: {log})")
+		raise Problem(f"{what} failed: {last_line(file, start)} (all of it: {file})")
 
 
 def last_line(log: Path, start: int = 0) -> str:

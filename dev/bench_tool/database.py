@@ -33,6 +33,7 @@ def ensure_data(layout: Layout) -> None:
 	with step("MariaDB's data folder"):
 		layout.run.mkdir(parents=True, exist_ok=True)
 		run(
+			layout,
 			[
 				which("mariadb-install-db") or "mariadb-install-db",
 				"--no-defaults",
@@ -42,8 +43,7 @@ def ensure_data(layout: Layout) -> None:
 				*(["--user=root"] if os.geteuid() == 0 else []),
 			],
 			"making MariaDB's data folder",
-			log=layout.log("mariadb"),
-			env=layout.clean_environment(),
+			log="mariadb",
 		)
 		bootstrap = new / "bootstrap.sql"
 		bootstrap.write_text(
@@ -53,6 +53,7 @@ def ensure_data(layout: Layout) -> None:
 			"GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n"
 		)
 		run(
+			layout,
 			[
 				which("mariadbd") or "mariadbd",
 				"--no-defaults",
@@ -61,8 +62,7 @@ def ensure_data(layout: Layout) -> None:
 				*(["--user=root"] if os.geteuid() == 0 else []),
 			],
 			"setting MariaDB's root password",
-			log=layout.log("mariadb"),
-			env=layout.clean_environment(),
+			log="mariadb",
 			stdin=bootstrap,
 		)
 		bootstrap.unlink()
@@ -125,9 +125,10 @@ def dump(layout: Layout, port: int, name: str, target: Path) -> None:
 	target.parent.mkdir(parents=True, exist_ok=True)
 	new = target.with_suffix(".new")
 	run(
+		layout,
 		[*client(layout, port, "mariadb-dump"), "--single-transaction", f"--result-file={new}", name],
 		f"saving the database {name}",
-		log=layout.log("site"),
+		log="site",
 		env=environment(layout),
 	)
 	new.replace(target)
@@ -135,9 +136,10 @@ def dump(layout: Layout, port: int, name: str, target: Path) -> None:
 
 def load(layout: Layout, port: int, name: str, source: Path) -> None:
 	run(
+		layout,
 		[*client(layout, port, "mariadb"), "--init-command=SET unique_checks=0, foreign_key_checks=0", name],
 		f"loading {source.name}",
-		log=layout.log("site"),
+		log="site",
 		env=environment(layout),
 		stdin=source,
 	)

@@ -39,11 +39,11 @@ def ensure_node_packages(layout: Layout, stamps: Stamps) -> None:
 		for name in ("package.json", "package-lock.json"):
 			shutil.copy(layout.dev / "desk" / name, layout.frappe / name)
 		run(
+			layout,
 			[which("npm") or "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
 			"installing the Desk's Node packages",
-			log=layout.log("desk"),
+			log="desk",
 			cwd=layout.frappe,
-			env=layout.clean_environment(),
 		)
 
 
@@ -53,9 +53,10 @@ def ensure_built(layout: Layout, stamps: Stamps, ports: Ports, app: str, value: 
 		return
 	with step(f"Desk bundles of {app}"), stamps.renewing(f"desk-{app}", value):
 		run(
+			layout,
 			[which("node") or "node", layout.dev / "desk" / "build.mjs", app],
 			f"building the Desk bundles of {app}",
-			log=layout.log("desk"),
+			log="desk",
 			cwd=layout.bench,
 			env=layout.clean_environment() | {"BENCH": str(layout.bench)},
 		)

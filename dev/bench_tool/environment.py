@@ -41,9 +41,10 @@ def ensure_virtual_environment(layout: Layout, stamps: Stamps) -> None:
 	):
 		stamps.forget("python")
 		run(
+			layout,
 			[base, "-m", "venv", "--clear", layout.env],
 			"making the virtual environment",
-			log=layout.log("python"),
+			log="python",
 		)
 
 
@@ -58,16 +59,17 @@ def ensure_packages(layout: Layout, stamps: Stamps) -> None:
 	value = digest(*files)
 	if stamps.is_current("python", value):
 		return
-	log = layout.log("python")
+	log = "python"
 	with step("Python packages"), stamps.renewing("python", value):
 		arguments = [part for file in files for part in ("-r", str(file))]
 		try:
-			run([layout.python, "-m", "pip", "install", "-q", UV], "installing uv", log=log)
+			run(layout, [layout.python, "-m", "pip", "install", "-q", UV], "installing uv", log=log)
 			uv = [layout.env / "bin" / "uv", "pip", "install", "-q", "--python", layout.python]
-			run([*uv, *arguments], "installing the Python packages with uv", log=log)
+			run(layout, [*uv, *arguments], "installing the Python packages with uv", log=log)
 		except Problem as problem:  # uv does not know pip's configuration (a mirror, a proxy)
 			say(f"  {problem}: trying pip")
 			run(
+				layout,
 				[layout.python, "-m", "pip", "install", "-q", *arguments],
 				"installing the Python packages",
 				log=log,
@@ -80,9 +82,10 @@ def ensure_frappe(layout: Layout, stamps: Stamps) -> None:
 		return
 	with step("Frappe, restored from its wheel"), stamps.renewing("frappe", value):
 		run(
+			layout,
 			[layout.python, layout.runtime / "restore.py", layout.frappe, layout.cache],
 			"restoring Frappe",
-			log=layout.log("frappe"),
+			log="frappe",
 		)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 APP = "xappiens_whatsapp"
+MARK = "BENCH_SERVICE"  # in the environment of every process of a bench: its folder and the process's name
+BUILD = "build"  # the name of all that runs to its end while the bench is made
 TIME_ZONE = "Europe/Madrid"  # not the machine's (UTC for every process of the bench), so that time bugs show
 ADMIN_PASSWORD = "admin"
 

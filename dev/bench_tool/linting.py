@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 from bench_tool import packages
+from bench_tool.cli import lock
 from bench_tool.console import run, say, step
 from bench_tool.layout import Layout
 from bench_tool.leaks import find_leaks
-from bench_tool.locking import locked
 from bench_tool.stamps import Stamps, digest
 
 
@@ -18,7 +18,7 @@ def main(layout: Layout, arguments: list[str]) -> int:
 	"""0 if nothing was found. `--fix` mends what the tools can mend first."""
 	fix = "--fix" in arguments
 	packages.ensure(packages.NODE)
-	with locked(layout.bench / "lint.lock", "another dev/lint is at work in this checkout: waiting for it"):
+	with lock(layout):
 		ensure_tools(layout)
 	ruff = layout.bench / "lint" / "env" / "bin" / "ruff"
 	biome = layout.bench / "lint" / "node_modules" / ".bin" / "biome"
@@ -53,17 +53,23 @@ def ensure_tools(layout: Layout) -> None:
 	)
 	if stamps.is_current("lint", value) and folder.exists():
 		return
-	log = layout.log("lint")
+	log = "lint"
 	with step("ruff and Biome"), stamps.renewing("lint", value):
 		shutil.rmtree(folder, ignore_errors=True)
 		folder.mkdir(parents=True)
-		run([sys.executable, "-m", "venv", folder / "env"], "making the environment of ruff", log=log)
+		run(layout, [sys.executable, "-m", "venv", folder / "env"], "making the environment of ruff", log=log)
 		requirements = layout.dev / "style" / "requirements.txt"
-		run([folder / "env" / "bin" / "pip", "install", "-q", "-r", requirements], "installing ruff", log=log)
+		run(
+			layout,
+			[folder / "env" / "bin" / "pip", "install", "-q", "-r", requirements],
+			"installing ruff",
+			log=log,
+		)
 		for name in ("package.json", "package-lock.json"):
 			shutil.copy(layout.dev / "style" / name, folder / name)
 		npm = packages.which("npm") or "npm"
 		run(
+			layout,
 			[npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
 			"installing Biome",
 			log=log,

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench_tool.console import Problem, last_line
+from bench_tool.layout import MARK
 from bench_tool.stamps import digest
 
-MARK, IDENTITY = "BENCH_SERVICE", "BENCH_IDENTITY"
+IDENTITY = "BENCH_IDENTITY"
 START_SECONDS = 60.0
 
 

@@ -202,7 +202,12 @@ def python_service(
 		for folder in (layout.root / "xappiens_whatsapp", layout.runtime)
 		for file in tree(folder, [".py"])
 	]
-	stamps = [file for name in ("python", "frappe") if (file := layout.run / "stamps" / name).exists()]
+	# the realtime server reads the ports of the others once, when it starts
+	configuration = site.sites / "common_site_config.json"
+	stamps = [
+		configuration,
+		*(file for name in ("python", "frappe") if (file := layout.run / "stamps" / name).exists()),
+	]
 	return Service(
 		name=site.prefix + kind,
 		command=command,

@@ -239,9 +239,10 @@ def bench(owner: Site, what: str, *arguments: str, site: str | None = "") -> Non
 	"""Runs a command of Frappe's bench CLI for a site (None: for no site; default: for the owner)."""
 	name = owner.name if site == "" else site
 	run(
+		owner.layout,
 		[*frappe_command(owner), *(["--site", name] if name else []), *arguments],
 		what,
-		log=owner.layout.log("site"),
+		log="site",
 		cwd=owner.sites,
 		env=owner.environment(),
 	)

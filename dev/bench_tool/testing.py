@@ -98,7 +98,8 @@ def on_another_bench(layout: Layout, arguments: Sequence[str]) -> int:
 	if not (bench / "sites" / site / "site_config.json").exists() or not site:
 		raise Problem(f"there is no site {site!r} in {bench}/sites: set FRAPPE_BENCH and FRAPPE_SITE")
 	python = bench / "env" / "bin" / "python"
-	folder = test_packages(layout, python)
+	with lock(layout):
+		folder = test_packages(layout, python)
 	env = {
 		**{name: value for name, value in os.environ.items() if name != "CI"},
 		"FRAPPE_BENCH": str(bench),
@@ -128,9 +129,10 @@ def test_packages(layout: Layout, python: Path) -> Path:
 		with step(f"the tests' packages, in {folder.relative_to(layout.root)}"):
 			target = ["--target", folder, "-c", folder / "constraints.txt"]
 			run(
+				layout,
 				[python, "-m", "pip", "install", "-q", "--upgrade", *target, *arguments],
 				"installing the tests' packages",
-				log=layout.log("test-packages"),
+				log="test-packages",
 			)
 		(folder / "complete").touch()
 	if packages.missing_packages(packages.BROWSER):
