@@ -143,7 +143,11 @@ class Simulator:
 		self._process = None
 
 	def call(
-		self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any
+		self,
+		method: str,
+		path: str,
+		body: dict[str, Any] | None = None,
+		query: dict[str, Any] | None = None,
 	) -> dict[str, Any]:
 		"""A control call.
 
