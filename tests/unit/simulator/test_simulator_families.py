@@ -19,10 +19,11 @@ GROUP = "120363000000000004@g.us"
 
 @pytest.fixture
 def body_of(make_hub: Callable[..., Any], receiver: Any) -> Callable[..., Any]:
-	"""The body that a family makes of one control call."""
+	"""The event's name and the body that a family makes of one control call."""
+	hub = make_hub(session=["demo_session:connected"], login_limit=0)
 
 	def body(family: str, call: str, **fields: Any) -> tuple[str, Any]:
-		hub = make_hub(session=["demo_session:connected"], events=family)
+		hub.sim("reset", events=family)
 		hub.subscribe(receiver.url, *ALL_EVENTS)
 		receiver.received.clear()
 		hub.sim(call, session="demo_session", **fields)

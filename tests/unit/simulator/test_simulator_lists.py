@@ -89,6 +89,16 @@ def test_the_newest_messages_come_first_by_page_and_in_order(hub: Any) -> None:
 	assert rows[0]["content"] == hub.data(CHATS)["chats"][0]["lastMessage"]["content"]
 
 
+def test_the_full_shape_turns_the_rows_of_each_page_round(hub: Any, make_hub: Callable[..., Any]) -> None:
+	full = connected(make_hub, shape="full")
+	for page in (1, 2):
+		usual, turned = (
+			[row["id"] for row in each.data(f"{MESSAGES}/{FIRST_CHAT}", page=page, limit=20)["messages"]]
+			for each in (hub, full)
+		)
+		assert turned == usual[::-1]
+
+
 def test_a_live_message_comes_before_the_history_and_moves_its_chat_up(hub: Any) -> None:
 	chat = hub.pages(CHATS, "chats")[-1]["chatId"]
 	first, last = hub.sim("incoming", session="demo_session", chat=chat, text="Nuevo", count=2)["messages"]

@@ -315,3 +315,14 @@ def test_text_that_is_no_valid_unicode_is_posted_and_listed_as_javascript_would(
 	hub.settle()
 	assert b'"half \\ud83d and \\u0000"' in receiver.received[0].body
 	assert b"half \\ud83d and" in hub.get("/api/messages/demo_session", limit=1).content
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_released_events_keep_their_order_unless_shuffled(hub: Any, receiver: Any, shuffle: bool) -> None:
+	hub.subscribe(receiver.url, "message.received", secret=SECRET)
+	hub.sim("hold")
+	made = hub.sim("incoming", session="demo_session", text="M", count=30)["messages"]
+	hub.sim("release", shuffle=shuffle, connections=1)
+	hub.settle()
+	texts = [each.json["data"]["body"] for each in receiver.received]
+	assert (texts == [message["text"] for message in made]) is not shuffle
