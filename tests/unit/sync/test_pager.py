@@ -1,0 +1,86 @@
+"""A list of the Hub ends with not one call more than its pages need, whatever the Hub says of its length."""
+
+from collections.abc import Callable
+
+import pytest
+
+from xappiens_whatsapp.inbox_hub import records
+from xappiens_whatsapp.sync.pager import Pager
+
+LIMIT = 100
+
+
+def rows(first: int, count: int) -> tuple[records.Contact, ...]:
+	return tuple(records.Contact(jid=f"346000{row:05d}@s.whatsapp.net") for row in range(first, first + count))
+
+
+def page_of(count: int, number: int, **says: int) -> records.Page:
+	"""Page `number` of a list with so many rows, and what the Hub says besides."""
+	start = (number - 1) * LIMIT
+	found = rows(start, max(0, min(LIMIT, count - start)))
+	return records.Page(records=found, received=len(found), **says)
+
+
+def read(answer: Callable[[int], records.Page], at_most: int = 50) -> tuple[int, list[str]]:
+	"""How many calls a whole list takes, and the rows that are news."""
+	pager, calls, news = Pager(), 0, []
+	while not pager.is_done:
+		calls += 1
+		assert calls <= at_most, "the list never ends"
+		page = answer(pager.page)
+		if pager.advance(page, LIMIT):
+			news += [record.jid for record in page.records]
+	return calls, news
+
+
+@pytest.mark.parametrize(("total", "calls"), [(0, 1), (1, 1), (99, 1), (101, 2), (250, 3)])
+def test_without_any_total_a_short_page_is_the_last(total: int, calls: int) -> None:
+	assert read(lambda number: page_of(total, number)) == (calls, [row.jid for row in rows(0, total)])
+
+
+@pytest.mark.parametrize(("total", "calls"), [(100, 1), (200, 2), (201, 3)])
+def test_with_a_total_no_call_is_made_for_an_empty_page(total: int, calls: int) -> None:
+	assert read(lambda number: page_of(total, number, total=total))[0] == calls
+
+
+@pytest.mark.parametrize(("total", "calls"), [(100, 1), (200, 2), (201, 3)])
+def test_with_a_number_of_pages_no_call_is_made_for_an_empty_page(total: int, calls: int) -> None:
+	pages = -(-total // LIMIT)
+	assert read(lambda number: page_of(total, number, pages=pages))[0] == calls
+
+
+def test_without_any_total_a_full_last_page_costs_one_more_call() -> None:
+	assert read(lambda number: page_of(200, number))[0] == 3
+
+
+def test_server_that_ignores_the_page_number_is_asked_twice_and_its_rows_count_once() -> None:
+	calls, news = read(lambda number: page_of(500, 1))
+	assert calls == 2
+	assert len(news) == LIMIT
+
+
+def test_list_that_shrinks_while_it_is_read_ends_at_its_empty_page() -> None:
+	answers = {1: page_of(300, 1, total=300), 2: page_of(300, 2, total=300)}
+	calls, news = read(lambda number: answers.get(number, records.Page(records=(), received=0, total=200)))
+	assert (calls, len(news)) == (3, 200)
+
+
+def test_total_that_changes_is_believed_as_it_was_last_said() -> None:
+	calls, news = read(lambda number: page_of(250, number, total=150 if number == 1 else 250))
+	assert (calls, len(news)) == (3, 250)
+
+
+def test_page_of_rows_that_nobody_understands_is_not_the_end() -> None:
+	pager = Pager()
+	unreadable = records.Page(records=(), received=LIMIT, errors=(records.RecordError("0", "no address"),))
+	assert pager.advance(unreadable, LIMIT)
+	assert not pager.is_done
+	assert pager.seen == LIMIT
+
+
+def test_pager_knows_where_it_is_from_its_values_alone() -> None:
+	pager = Pager()
+	pager.advance(page_of(250, 1, total=250), LIMIT)
+	again = Pager(**{slot: getattr(pager, slot) for slot in Pager.__slots__})
+	assert (again.page, again.seen, again.total) == (2, LIMIT, 250)
+	assert not again.advance(page_of(250, 1, total=250), LIMIT), "the server repeated the page after a restart"
