@@ -108,7 +108,7 @@ class HubTransport:
 	def _request(self, call: Call, patience: Patience) -> dict:
 		renewed, tries = False, 0
 		while True:
-			token = self._authenticator.token() if self.config.has_login and not call.is_public else None
+			token = self._token(patience) if self.config.has_login and not call.is_public else None
 			if not call.is_public:
 				self._pacer.wait_for_turn(call, self.lane, patience)
 			self.calls += 1
@@ -132,6 +132,20 @@ class HubTransport:
 					raise error
 				patience.wait(delay)
 			logger.warning("%s %s: %s, trying again", call.method, _shape(call.path), type(error).__name__)
+
+	def _token(self, patience: Patience) -> Token:
+		"""Return the token, waiting for a login that cannot be made just now. Of the call itself nothing has left yet."""
+		tries = 0
+		while True:
+			tries += 1
+			try:
+				return self._authenticator.token()
+			except (RateLimited, HubUnavailable) as caught:
+				error = caught
+			delay = error.retry_after or _backoff(tries)
+			if tries > self.config.retries or not error.is_retryable or not patience.allows(delay):
+				raise error
+			patience.wait(delay)
 
 	def _try(self, call: Call, token: Token | None) -> dict | InboxHubError:
 		request_id = uuid.uuid4().hex

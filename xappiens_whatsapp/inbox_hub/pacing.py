@@ -36,8 +36,10 @@ _UNLIMITED = 1_000_000
 _MOST_ELSEWHERE = 1000
 _KEPT_FOR_PEOPLE = 5  # one in five
 _STATE_SECONDS = 3600
-# Waiting callers come back at slightly different moments, or one slot would wake all of them.
+# Waiting callers come back at slightly different moments, or one slot would wake all of them; and now and then before
+# their time, since an answer may have taught another worker that the Hub allows more.
 _SPREAD = 0.05
+_LOOK_AGAIN = 2.0
 
 # KEYS: the account's state; then for each budget its log and its state. ARGV: window in ms, kept for people (one in n,
 # 0 for people themselves), a unique name of the call, then each budget's limit.
@@ -162,8 +164,9 @@ class Pacer:
 		while wait := self._try(call, lane):
 			if not patience.allows(wait):
 				raise rate_limited(wait, code="OWN_BUDGET")
+			step = min(wait, _LOOK_AGAIN)
 			spread = random.uniform(0, _SPREAD)
-			patience.wait(wait + spread if patience.allows(wait + spread) else wait)
+			patience.wait(step + spread if patience.allows(step + spread) else step)
 
 	def learn(self, call: Call, headers: Mapping[str, str]) -> None:
 		"""Correct the count by the headers (names in lower case) of the answer to `call`."""

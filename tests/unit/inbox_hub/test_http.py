@@ -18,6 +18,7 @@ from support.bare_server import bare_server
 from support.hub import API_KEY, HUB, LOGIN, PASSWORD, TOKEN
 
 from xappiens_whatsapp.inbox_hub import errors, http
+from xappiens_whatsapp.inbox_hub.auth import PAUSE_SECONDS
 from xappiens_whatsapp.inbox_hub.calls import make_call
 from xappiens_whatsapp.inbox_hub.http import HubTransport
 
@@ -176,6 +177,29 @@ def test_a_wrong_login_is_told_at_once_and_nothing_else_is_asked(
 		with pytest.raises(errors.AuthenticationFailed) as caught:
 			make_transport(email=EMAIL).request(GET)
 		assert caught.value.fault == "login" and PASSWORD not in repr(vars(caught.value))
+	assert paths(hub) == ["POST /api/auth/login"]
+
+
+def test_a_login_that_cannot_be_made_just_now_is_waited_for(
+	hub: responses.RequestsMock, make_transport: MakeTransport
+) -> None:
+	hub.post(LOGIN_URL, status=502)
+	hub.post(LOGIN_URL, json=LOGIN)
+	hub.post(SEND_URL, json={"data": {"messageId": "A1"}})
+	transport = make_transport(email=EMAIL, sleep=time.sleep)
+	assert transport.request(SEND)["data"]["messageId"] == "A1"
+	assert paths(hub) == ["POST /api/auth/login", "POST /api/auth/login", f"POST {SEND.path}"]
+	assert transport.seconds_waited >= PAUSE_SECONDS - 1
+
+
+def test_who_has_no_patience_for_the_login_is_told(
+	hub: responses.RequestsMock, make_transport: MakeTransport
+) -> None:
+	hub.post(LOGIN_URL, status=429, headers={"Retry-After": "600"})
+	for _call in range(2):
+		with pytest.raises(errors.RateLimited) as caught:
+			make_transport(email=EMAIL, patience_seconds=3).request(SEND)
+		assert caught.value.retry_after > 590
 	assert paths(hub) == ["POST /api/auth/login"]
 
 

@@ -139,6 +139,18 @@ def test_in_no_window_are_there_more_calls_than_allowed(
 	assert moments[-1] - moments[0] >= 0.4 * 3 - 0.1
 
 
+def test_who_waits_notices_that_the_hub_allows_more(pacer: Pacer) -> None:
+	granted(pacer)
+	slept: list[float] = []
+
+	def sleep(seconds: float) -> None:
+		slept.append(seconds)
+		pacer.learn(CALL, minute(60, 30))
+
+	pacer.wait_for_turn(CALL, "people", Patience(None, sleep))
+	assert len(slept) == 1 and slept[0] < 5
+
+
 def test_who_has_no_patience_is_told_at_once(pacer: Pacer) -> None:
 	granted(pacer)
 	slept: list[float] = []
