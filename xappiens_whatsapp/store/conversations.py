@@ -158,6 +158,11 @@ def record_message(
 	)
 
 
+def lock(conversation: str) -> None:
+	"""Lock the conversation's row until the commit: before any of its messages is locked."""
+	frappe.db.get_value(DOCTYPE, conversation, "name", for_update=True)
+
+
 def forget_message(conversation: str) -> None:
 	"""One message fewer: the echo of an own message turned out to be that message."""
 	frappe.db.sql(

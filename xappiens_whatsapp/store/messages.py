@@ -124,7 +124,7 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 	name_of_chat = "" if message.from_me or is_group else message.push_name
 	contact = None if is_group else contacts.find_or_create(session, message.chat_jid, name_of_chat)
 	conversation = conversations.find_or_create(session, message.chat_jid, contact, name_of_chat)
-	if message.from_me and (own := _claimed_without_id(conversation, message.text)):
+	if message.from_me and (own := _claimed_without_id(session, conversation, message.text)):
 		take_id(own, session, message_id, message)
 		return Received(own, conversation, is_new=False)
 
@@ -183,6 +183,7 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 	"""
 	own = frappe.db.get_value(
 		DOCTYPE, name, ["key_hash", "conversation", *COLUMNS[2:]], as_dict=True, for_update=True
+	conversations.lock(frappe.db.get_value(DOCTYPE, name, "conversation"))
 	)
 	hash_ = key_hash(session, message_id)
 	changes = message_rows.status_changes(own, sent.status or "Sent", sent.timestamp_ms, "")
@@ -193,6 +194,9 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 			frappe.db.set_value("WhatsApp Message Reaction", {"parent": echo.name}, "parent", name)
 			frappe.db.delete(DOCTYPE, {"name": echo.name})
 			conversations.forget_message(own.conversation)
+			frappe.db.set_value(
+				DOCTYPE, {"conversation": own.conversation, "quoted_message": echo.name}, "quoted_message", name
+			)
 		changes.update(message_id=message_id, key_hash=hash_)
 	if sent.hub_id:
 		changes["hub_message_id"] = sent.hub_id
@@ -288,18 +292,27 @@ def _came_without_id(session: str, message: records.Message) -> frappe._dict | N
 	)
 
 
-def _claimed_without_id(conversation: str, text: str) -> str | None:
-	"""Our own message of which this is the echo: sent or being sent, with the same text, whose id is not known yet."""
-	return frappe.db.get_value(
+def _claimed_without_id(session: str, conversation: str, text: str) -> str | None:
+	"""Our own message of which this is the echo: sent or being sent, with the same text, whose id is not known yet.
+
+	The texts are compared here: to the database "Sí" and "si", or two emoji, are the same.
+	"""
+	candidates = frappe.db.get_values(
 		DOCTYPE,
 		{
-			"conversation": conversation,
+			"session": session,
 			"direction": OUTGOING,
 			"status": ("in", ("Sending", "Unconfirmed")),
 			"message_id": ("is", "not set"),
-			"content": text,
+			"conversation": conversation,
 		},
-		"name",
+		["name", "content"],
+		as_dict=True,
 		order_by="creation asc",
-		for_update=True,
 	)
+	for own in candidates:
+		if own.content.strip() == text.strip() and not frappe.db.get_value(
+			DOCTYPE, own.name, "message_id", for_update=True
+		):
+			return own.name
+	return None
