@@ -50,6 +50,7 @@ def connect_session(session: str) -> dict[str, Any]:
 	"""
 	doc = _session(session, "write")
 	client = WhatsAppAPIClient(doc.session_id)
+	asked_at_ms = clock.now_ms()
 	record = _at_hub(client, doc.session_id)
 	if not record:
 		record = payloads.parse_session(client.create_session(doc.session_id, doc.session_name))
@@ -57,7 +58,11 @@ def connect_session(session: str) -> dict[str, Any]:
 		# Before the next call, which uses the number.
 		frappe.db.set_value(sessions.DOCTYPE, doc.name, "session_db_id", record.hub_id)
 	client.connect_session()
-	return get_session_status(session)
+	status = get_session_status(session)
+	if record.qr and not status["qr_code"] and status["status"] == "QR Code Required":
+		sessions.store_qr(doc.name, record.qr, asked_at_ms)
+		return _status(doc.name)
+	return status
 
 
 @frappe.whitelist(methods=["POST"])

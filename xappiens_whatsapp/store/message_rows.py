@@ -124,7 +124,7 @@ def changes(row: frappe._dict, message: records.Message) -> dict[str, Any]:
 	"""Columns of a stored message that are to change, with their new values."""
 	found: dict[str, Any] = {}
 	if row.direction == OUTGOING:
-		found.update(status_changes(row, message.status, message.timestamp_ms, message.error))
+		found.update(status_changes(row, message.status, None, message.error))
 	if message.hub_id and not row.hub_message_id:
 		found["hub_message_id"] = message.hub_id
 	if message.is_edited and (not row.is_edited or message.text != row.content):
@@ -142,10 +142,16 @@ def changes(row: frappe._dict, message: records.Message) -> dict[str, Any]:
 	return found
 
 
-def status_changes(row: frappe._dict, status: str, timestamp_ms: int | None, error: str) -> dict[str, Any]:
-	"""Columns of a stored message that are to change because it got as far as `status` at that time."""
+def status_changes(row: frappe._dict, status: str, reached_at_ms: int | None, error: str) -> dict[str, Any]:
+	"""Columns of a stored message that are to change because it got as far as `status`.
+
+	Args:
+		row: as stored.
+		status: how far; "" says nothing.
+		reached_at_ms: when it got there; None where nobody said, as in a list.
+		error: why it failed.
+	"""
 	changes: dict[str, Any] = {}
-	reached = times.site_datetime(timestamp_ms) or times.now()
 	merged = statuses.merged(row.status, status)
 	if merged != row.status:
 		changes["status"] = merged
@@ -154,6 +160,6 @@ def status_changes(row: frappe._dict, status: str, timestamp_ms: int | None, err
 		elif row.error_message:
 			changes["error_message"] = ""
 	column = statuses.REACHED_AT.get(status)
-	if column and not row[column]:
-		changes[column] = reached
+	if column and reached_at_ms and not row[column]:
+		changes[column] = times.site_datetime(reached_at_ms)
 	return changes

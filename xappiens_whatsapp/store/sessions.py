@@ -127,11 +127,8 @@ def store_qr(session: str, qr: records.QRCode, said_at_ms: int | None) -> bool:
 		for_update=True,
 	)
 	said_at = said_at_ms or clock.now_ms()
-	if (
-		said_at < stored.qr_timestamp_ms
-		or said_at < stored.status_timestamp_ms
-		or stored.qr_code == qr.data_url
-	):
+	is_over = stored.status != "QR Code Required" and said_at < stored.status_timestamp_ms
+	if is_over or said_at < stored.qr_timestamp_ms or stored.qr_code == qr.data_url:
 		return False
 	frappe.db.set_value(
 		DOCTYPE,
@@ -142,7 +139,7 @@ def store_qr(session: str, qr: records.QRCode, said_at_ms: int | None) -> bool:
 			"qr_timestamp_ms": said_at,
 			"status": "QR Code Required",
 			"is_connected": 0,
-			"status_timestamp_ms": said_at,
+			"status_timestamp_ms": max(said_at, stored.status_timestamp_ms),
 		},
 	)
 	realtime.qr_code(session)

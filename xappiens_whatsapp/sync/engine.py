@@ -99,7 +99,8 @@ def scope_for(session: str) -> phases.Scope:
 	settings = frappe.get_cached_doc("WhatsApp Settings")
 	row = frappe.db.get_value(sessions.DOCTYPE, session, ["history_until_ms", "last_sync"], as_dict=True)
 	if not row.history_until_ms:
-		row.history_until_ms = clock.now_ms()
+		# Many of the Hub's times have no milliseconds: what is of this second counts as news.
+		row.history_until_ms = clock.now_ms() // 1000 * 1000 - 1
 		frappe.db.set_value(
 			sessions.DOCTYPE, session, "history_until_ms", row.history_until_ms, update_modified=False
 		)

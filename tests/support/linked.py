@@ -1,0 +1,64 @@
+"""A site that is linked to the simulated Hub: settings, webhook, a connected session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import frappe
+
+from support import bench, factories
+from xappiens_whatsapp.api import session as session_api
+from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_settings.whatsapp_settings import WEBHOOK_PATH
+
+if TYPE_CHECKING:
+	from support.web import Web
+
+	from inbox_hub_simulator.control import Simulator
+
+
+def connect_site(hub: Simulator, web: Web | None = None, **settings: object) -> None:
+	"""WhatsApp Settings for this Hub; with `web`, its webhook is registered there."""
+	factories.set_up(
+		api_base_url=hub.url,
+		api_key=hub.api_key,
+		api_email=hub.email,
+		api_password=hub.password,
+		organization_id=hub.organization_id,
+		webhook_url_override=f"{web.url}{WEBHOOK_PATH}" if web else "",
+		**settings,
+	)
+	frappe.db.commit()
+	if web:
+		session_api.register_webhook()
+		frappe.db.commit()
+
+
+def link_session(hub: Simulator, name: str = factories.SESSION) -> str:
+	"""A session that is connected at the Hub and here, with its number there known; no event is sent."""
+	at_hub = hub.session(name)
+	factories.make_session(name, session_db_id=at_hub["id"])
+	frappe.db.commit()
+	return name
+
+
+def wait_for_sync(session: str, runs: int = 1, seconds: float = 60) -> frappe._dict:
+	"""The session's latest run, once so many runs are finished."""
+
+	def finished() -> list[frappe._dict]:
+		frappe.db.rollback()
+		rows = frappe.get_all(
+			"WhatsApp Sync Run",
+			filters={"session": session, "state": ("in", ("Completed", "Failed"))},
+			fields=["*"],
+			order_by="creation desc",
+		)
+		return rows if len(rows) >= runs else []
+
+	bench.wait_until(finished, f"{runs} finished sync of {session}", seconds)
+	return finished()[0]
+
+
+def count(doctype: str, session: str = factories.SESSION, **filters: object) -> int:
+	"""Rows of a session, as committed now."""
+	frappe.db.rollback()
+	return frappe.db.count(f"WhatsApp {doctype}", {"session": session, **filters})
