@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import frappe
 
 from xappiens_whatsapp import realtime
-from xappiens_whatsapp.inbox_hub import jids, records
+from xappiens_whatsapp.inbox_hub import clock, jids, records
 from xappiens_whatsapp.store import bulk, contacts, conversations, message_rows, statuses
 from xappiens_whatsapp.store.keys import key_hash, name_of
 from xappiens_whatsapp.store.message_rows import COLUMNS, OUTGOING, message_id_of, message_row, preview
@@ -164,7 +164,9 @@ def apply_receipt(session: str, receipt: records.Receipt) -> str | None:
 	)
 	if not row:
 		return None
-	changes = message_rows.status_changes(row, receipt.status, receipt.timestamp_ms, receipt.error)
+	changes = message_rows.status_changes(
+		row, receipt.status, receipt.timestamp_ms or clock.now_ms(), receipt.error
+	)
 	if changes:
 		frappe.db.set_value(DOCTYPE, row.name, changes)
 		if "status" in changes:
@@ -186,17 +188,17 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 		DOCTYPE, name, ["key_hash", "conversation", *COLUMNS[2:]], as_dict=True, for_update=True
 	)
 	hash_ = key_hash(session, message_id)
-	changes = message_rows.status_changes(own, sent.status or "Sent", sent.timestamp_ms, "")
+	changes = message_rows.status_changes(own, sent.status or "Sent", sent.timestamp_ms or clock.now_ms(), "")
 	if own.key_hash != hash_:
 		if echo := bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_):
 			changes["status"] = statuses.merged(changes.get("status", own.status), echo.status)
 			changes.update({column: echo[column] for column in statuses.REACHED_AT.values() if echo[column]})
 			frappe.db.set_value("WhatsApp Message Reaction", {"parent": echo.name}, "parent", name)
-			frappe.db.delete(DOCTYPE, {"name": echo.name})
-			conversations.forget_message(own.conversation)
 			frappe.db.set_value(
 				DOCTYPE, {"conversation": own.conversation, "quoted_message": echo.name}, "quoted_message", name
 			)
+			frappe.db.delete(DOCTYPE, {"name": echo.name})
+			conversations.forget_message(own.conversation)
 		changes.update(message_id=message_id, key_hash=hash_)
 	if sent.hub_id:
 		changes["hub_message_id"] = sent.hub_id
