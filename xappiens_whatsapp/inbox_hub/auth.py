@@ -99,9 +99,13 @@ class Authenticator:
 			owner = uuid.uuid4().hex
 			if self._lock(owner):
 				try:
-					# Between the look and the lock somebody else may have finished.
+					# Between the look and the lock somebody else may have finished, well or badly.
 					fresh = self._load()
-					return fresh if fresh and fresh != token else self._renew(usable)
+					if fresh and fresh != token:
+						return fresh
+					if usable is None:
+						self._raise_if_hopeless()
+					return self._renew(usable)
 				finally:
 					self._unlock(owner)
 			if usable:

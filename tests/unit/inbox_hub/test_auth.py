@@ -251,6 +251,20 @@ def test_a_token_that_came_between_the_look_and_the_lock_is_used(redis: Redis, h
 	assert worker.token().access == other.access and hub.logins == 0
 
 
+def test_a_refusal_that_came_between_the_look_and_the_lock_is_believed(redis: Redis, hub: Hub) -> None:
+	worker = authenticator(redis, hub)
+	take_lock = worker._lock
+
+	def be_refused_then_lock(owner: str) -> bool:
+		worker.remember_refusal(AuthenticationFailed("x", fault="login", status=401))
+		return take_lock(owner)
+
+	worker._lock = be_refused_then_lock
+	with pytest.raises(AuthenticationFailed):
+		worker.token()
+	assert hub.logins == 0 and not redis.exists(worker._prefix + "lock")
+
+
 def test_a_redis_that_is_away_is_a_typed_error(hub: Hub) -> None:
 	with pytest.raises(HubUnavailable) as caught:
 		authenticator(Redis(unix_socket_path="/nonexistent/redis.sock"), hub).token()
