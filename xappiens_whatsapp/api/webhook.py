@@ -83,8 +83,9 @@ def handle_webhook() -> Response:
 	if not stored:
 		return _refuse(503, "not_stored")
 	status = "Duplicate" if stored.is_duplicate else process_event(stored.name)
-	_process_others(stored.name)
-	jobs.nudge()
+	if jobs.is_enabled():
+		_process_others(stored.name)
+		jobs.nudge()
 	return _answer(200, success=True, received=True, duplicate=stored.is_duplicate, status=status)
 
 
@@ -102,7 +103,7 @@ def process_event(name: str) -> str:
 	try:
 		frappe.set_user(settings.webhook_user or "Administrator")
 		if not settings.enabled:
-			events.mark_waiting(name, "WhatsApp is switched off in WhatsApp Settings.", None)
+			events.mark_switched_off(name)
 			frappe.db.commit()
 			return "Waiting"
 		return _process(name)

@@ -133,6 +133,12 @@ def mark_processed(
 	frappe.db.set_value(DOCTYPE, name, values)
 
 
+def mark_switched_off(name: str) -> None:
+	"""WhatsApp is switched off: the event stays due, for when it is on again."""
+	reason = "WhatsApp is switched off in WhatsApp Settings."
+	frappe.db.set_value(DOCTYPE, name, {"status": "Waiting", "error": reason, "next_attempt": times.now()})
+
+
 def mark_waiting(name: str, reason: str, session: str | None) -> None:
 	"""The event speaks of something not yet known. It is applied when that comes."""
 	frappe.db.set_value(

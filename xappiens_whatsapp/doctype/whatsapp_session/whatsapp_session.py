@@ -6,6 +6,8 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
+from xappiens_whatsapp import permissions
+
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{3,100}")
 FOLLOWERS = (
 	"WhatsApp Sync Run",
@@ -25,7 +27,6 @@ class WhatsAppSession(Document):
 
 	if TYPE_CHECKING:
 		from frappe.types import DF
-
 		from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_session_user.whatsapp_session_user import (
 			WhatsAppSessionUser,
 		)
@@ -53,6 +54,10 @@ class WhatsAppSession(Document):
 		total_messages_sent: DF.Int
 
 	# end: auto-generated types
+	def onload(self) -> None:
+		"""What the form cannot know by itself."""
+		self.set_onload("may_send", permissions.may_send(self.name))
+
 	def validate(self) -> None:
 		if not SESSION_ID.fullmatch(self.session_id or ""):
 			frappe.throw(
@@ -61,6 +66,11 @@ class WhatsAppSession(Document):
 				)
 			)
 		self.remove_repeated_users()
+
+	def after_insert(self) -> None:
+		"""Events that came before the session was known here can be processed now."""
+		events.release_waiting(self.session_id)
+		frappe.db.after_commit.add(jobs.nudge)
 
 	def remove_repeated_users(self) -> None:
 		users = {row.user: row for row in reversed(self.assigned_users)}
