@@ -212,11 +212,10 @@ def install_apps(layout: Layout, ports: Ports, site: Site) -> None:
 
 
 def installed_apps(layout: Layout, ports: Ports, site: Site) -> list[str]:
+	"""As Frappe itself remembers them; the DocType Installed Application is filled by a migration only."""
 	name = json.loads((site.folder / "site_config.json").read_text())["db_name"]
-	answer = database.execute(
-		layout, ports["mariadb"], f"SELECT app_name FROM `{name}`.`tabInstalled Application` ORDER BY idx"
-	)
-	return answer.split()
+	statement = f"SELECT defvalue FROM `{name}`.tabDefaultValue WHERE parent = '__global' AND defkey = 'installed_apps'"
+	return json.loads(database.execute(layout, ports["mariadb"], statement).strip() or "[]")
 
 
 def is_there(layout: Layout, ports: Ports, site: Site) -> bool:
