@@ -107,9 +107,16 @@ def _from_long(value: dict) -> int:
 
 def _from_iso(text: str) -> int:
 	try:
-		moment = isoparse(text.replace(" ", "T", 1).replace(" ", "").replace("z", "Z"))
+		moment = _read_iso(text.replace(" ", "T", 1).replace(" ", "").replace("z", "Z"))
 		if moment.tzinfo is None:
 			moment = moment.replace(tzinfo=timezone.utc)
 		return (moment - _EPOCH) // timedelta(milliseconds=1)
 	except (ValueError, OverflowError):
 		raise PayloadError("", "not a time") from None
+
+
+def _read_iso(text: str) -> datetime:
+	if text.endswith("Z") and len(text) in (20, 24):
+		# How the Hub writes nearly all of them, and many times as fast.
+		return datetime.fromisoformat(text[:-1] + "+00:00")
+	return isoparse(text)

@@ -132,10 +132,14 @@ class PayloadError(InboxHubError):
 	"""
 
 	def __init__(self, path: str, reason: str, **details: Any) -> None:
+		super().__init__(**details)
 		self.path = path
 		self.reason = reason
+
+	def __str__(self) -> str:
+		# Put into words only when somebody reads them: most are caught by the parser, for values that may be missing.
 		text = _("Inbox Hub sent something that cannot be understood, at {0}: {1}")
-		super().__init__(text.format(path or "$", reason), **details)
+		return text.format(self.path or "$", self.reason)
 
 	def under(self, parent: str) -> PayloadError:
 		"""The same error seen from outside, its path beginning with `parent`."""

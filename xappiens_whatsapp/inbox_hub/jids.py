@@ -8,6 +8,7 @@ look like a phone number and are none.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from .errors import PayloadError
 
@@ -41,6 +42,12 @@ def normalise(text: str) -> str:
 	"""
 	if not isinstance(text, str):
 		raise PayloadError("", "an address that is not a text")
+	return _normalise(text)
+
+
+# A page of messages names the same few addresses again and again.
+@lru_cache(maxsize=4096)
+def _normalise(text: str) -> str:
 	text = text.strip()
 	if len(text) > MAX_LENGTH:
 		raise PayloadError("", "an address that is too long")

@@ -94,8 +94,13 @@ class Identity:
 	participant: str = ""
 
 
+_NOTHING = Identity()
+
+
 def read_identity(value: object) -> Identity:
 	"""Return what a message's id says: a bare id, a serialised one, an id object, a Baileys key, or a row number."""
+	if value is None:
+		return _NOTHING
 	if isinstance(value, dict):
 		parts = said(value)
 		inner = read_identity(parts.get("_serialized"))

@@ -51,6 +51,7 @@ _SESSION_STATUS = {
 _PHOTO = AliasChoices(
 	"imgUrl", "profilePicUrl", "profilePicURL", "profilePictureUrl", "profilePicture", "photo_url"
 )
+_NUMBER_PUNCTUATION = re.compile(r"[\s().+\-]")
 _DATA_URL = re.compile(r"data:(image/[a-z0-9.+-]+);base64,", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
@@ -63,8 +64,8 @@ def alias(*names: str | AliasPath, default: Any = None) -> Any:
 def real_name(name: str, jid: str) -> str:
 	"""Return `name`, or "" if it only repeats the address: the Hub puts the number where it knows no name."""
 	local = jid.partition("@")[0]
-	compact = re.sub(r"[\s().+-]", "", name.partition("@")[0])
-	return "" if compact == local or as_address(name) == jid else name
+	compact = _NUMBER_PUNCTUATION.sub("", name.partition("@")[0]).partition(":")[0].removeprefix("00")
+	return "" if compact == local else name
 
 
 def required_address(candidates: tuple[object, ...], path: str) -> str:

@@ -12,7 +12,7 @@ import math
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, model_validator
 
 from . import clock, jids
 from .errors import PayloadError
@@ -114,6 +114,8 @@ def as_address(value: object) -> str:
 	"""A normalised JID, "" if it is none. Accepts a text, a number as integer, and whatsapp-web.js's id objects."""
 	if isinstance(value, dict):
 		value = _address_in(value)
+	if value is None:
+		return ""
 	if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_INTEGER:
 		value = str(value)
 	try:
@@ -162,16 +164,16 @@ def said(raw: dict) -> dict:
 	return {key: value for key, value in raw.items() if value not in _NOT_SAID}
 
 
-Text = Annotated[str, BeforeValidator(as_text)]
-Label = Annotated[str, BeforeValidator(as_label)]
-Flag = Annotated[bool | None, BeforeValidator(as_flag)]
-Count = Annotated[int | None, BeforeValidator(as_count)]
-Integer = Annotated[int | None, BeforeValidator(as_integer)]
-Instant = Annotated[int | None, BeforeValidator(as_instant)]
-FarInstant = Annotated[int | None, BeforeValidator(as_far_instant)]
-Address = Annotated[str, BeforeValidator(as_address)]
-WebAddress = Annotated[str, BeforeValidator(as_web_address)]
-Labels = Annotated[tuple[str, ...] | None, BeforeValidator(as_labels)]
+Text = Annotated[str, PlainValidator(as_text)]
+Label = Annotated[str, PlainValidator(as_label)]
+Flag = Annotated[bool | None, PlainValidator(as_flag)]
+Count = Annotated[int | None, PlainValidator(as_count)]
+Integer = Annotated[int | None, PlainValidator(as_integer)]
+Instant = Annotated[int | None, PlainValidator(as_instant)]
+FarInstant = Annotated[int | None, PlainValidator(as_far_instant)]
+Address = Annotated[str, PlainValidator(as_address)]
+WebAddress = Annotated[str, PlainValidator(as_web_address)]
+Labels = Annotated[tuple[str, ...] | None, PlainValidator(as_labels)]
 
 
 class HubModel(BaseModel):
