@@ -6,6 +6,9 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
+from xappiens_whatsapp import jobs
+from xappiens_whatsapp.store import events
+
 from xappiens_whatsapp import permissions
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{3,100}")
