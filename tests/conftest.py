@@ -22,13 +22,13 @@ import pytest
 
 if TYPE_CHECKING:
 	from playwright.sync_api import Browser
+
+	from inbox_hub_simulator.control import Simulator
 	from support.browser import Desk
 	from support.realtime import Realtime, Socket
 	from support.rows import RowGuard
 	from support.web import Web
 	from support.worker import Worker
-
-	from inbox_hub_simulator.control import Simulator
 
 TESTS = Path(__file__).parent
 KINDS = ("unit", "integration", "browser")  # in the order in which they run
@@ -199,6 +199,7 @@ def simulator(request: pytest.FixtureRequest, simulator_process: "Simulator") ->
 @pytest.fixture(scope="session")
 def chromium() -> "Iterator[Browser]":
 	from playwright.sync_api import sync_playwright
+
 	from support.browser import launch
 
 	with sync_playwright() as playwright:

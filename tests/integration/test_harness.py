@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import frappe
 import pytest
+
 from support import bench
 from support.realtime import Socket
 from support.rows import RowGuard, checksums

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from bench_tool import cli, packages, testing
 from bench_tool.console import Problem
 from bench_tool.layout import Layout

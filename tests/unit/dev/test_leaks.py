@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from bench_tool.leaks import find_leaks, suspicions
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from bench_tool.locking import locked
 
 DEV = Path(__file__).resolve().parents[3] / "dev"

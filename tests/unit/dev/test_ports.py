@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from bench_tool.ports import NAMES, Ports, is_taken
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from bench_tool import processes
 from bench_tool.console import Problem
 from bench_tool.processes import Service

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from runtime import restore
 
 WHEEL = "criscostack-1.0.0-py3-none-any.whl"
