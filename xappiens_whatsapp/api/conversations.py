@@ -1,7 +1,5 @@
 """Reading a conversation's messages, page by page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import frappe

@@ -1,7 +1,5 @@
 """Writing and reading messages, for people and programs of the CRM."""
 
-from __future__ import annotations
-
 import frappe
 from frappe import _
 

@@ -1,7 +1,5 @@
 """Linking a WhatsApp number, and telling whether all is well: what the buttons of the Desk call."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -4,8 +4,6 @@
 it did. Either way one session has one sync at a time, and a second request joins it.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 
