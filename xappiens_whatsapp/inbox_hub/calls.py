@@ -20,6 +20,15 @@ _NO_SESSIONS = frozenset(("stats", "frappe", "unread"))
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 
 
+class Outgoing(dict):
+	"""A body on its way to the Hub: a secret or a message's text within it shows itself in no traceback."""
+
+	def __repr__(self) -> str:
+		return f"{{{', '.join(f'{key}: …' for key in self)}}}"
+
+	__str__ = __repr__
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
 	"""A request. Build it with `make_call`.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import completion, jids, payloads, webhook_registration
-from .calls import Call, make_call
+from .calls import Call, Outgoing, make_call
 from .errors import Conflict, HubUnavailable, InvalidRequest, NotFound, PayloadError
 from .http import HubTransport
 from .text import _
@@ -76,12 +76,14 @@ class InboxHubClient:
 
 		Raises OutcomeUnknown if the connection broke: a POST is not repeated.
 		"""
+		data = None if data is None else Outgoing(data)
 		return self._call("POST", endpoint, data=data, use_session_id=use_session_id)
 
 	def put(
 		self, endpoint: str, data: dict[str, Any] | None = None, use_session_id: bool = True
 	) -> dict[str, Any]:
 		"""PUT `data` as JSON to `endpoint` and return the Hub's JSON; see `get`."""
+		data = None if data is None else Outgoing(data)
 		return self._call("PUT", endpoint, data=data, use_session_id=use_session_id)
 
 	def delete(self, endpoint: str, use_session_id: bool = True) -> dict[str, Any]:
@@ -126,7 +128,8 @@ class InboxHubClient:
 		"""
 		if webhook.get("webhookSecret"):
 			webhook_registration.check_secret(webhook["webhookSecret"])
-		data = {"sessionId": session_id, "sessionName": session_name, **webhook}
+		data = Outgoing({"sessionId": session_id, "sessionName": session_name, **webhook})
+		del webhook
 		return completion.complete_session(self._call("POST", "/api/sessions", data=data))
 
 	def connect_session(self) -> dict[str, Any]:
@@ -262,7 +265,7 @@ class InboxHubClient:
 			raise InvalidRequest(
 				_("{0} is nobody who can be written to. Use a number with country code.").format(repr(to))
 			) from error
-		data = {"to": recipient, "message": message, "type": type}
+		data = Outgoing({"to": recipient, "message": message, "type": type})
 		answer = self._call("POST", "/api/messages/{sessionId}/send", data=data)
 		return completion.complete_sent(answer, recipient)
 
@@ -296,7 +299,7 @@ class InboxHubClient:
 					self.session_id
 				)
 			)
-		data = {"webhookUrl": url, "webhookSecret": secret}
+		data = Outgoing({"webhookUrl": url, "webhookSecret": secret})
 		return self._call("PUT", "/api/sessions/{id}/webhook", data=data, parts={"id": number})
 
 	def find_organization_id(self) -> int | None:

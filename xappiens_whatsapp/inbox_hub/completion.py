@@ -1,7 +1,8 @@
 """Answers completed with the keys that the user's document shows, where this Hub uses another name.
 
 Nothing that the Hub said is removed or changed; a key is added only where it is missing or null. So code written after
-the document (`response["data"]["messageId"]`) works with every shape of the Hub.
+the document (`response["data"]["messageId"]`) works with every shape of the Hub. What is added for people (a name made
+of the push name, an unread count of 0 for an unknown one) is not believed by the parser.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from .errors import PayloadError
 from .message_rows import MessageRow
 from .payloads import find_rows, paging_of, parse_sent, parse_session
 from .rows import ChatRow, ContactRow, SessionRow
+from .values import Completed
 
 _CONTACT_KEYS = ("id", "name", "phone", "isUser", "isGroup")
 _CHAT_KEYS = ("chatId", "name", "lastMessage", "unreadCount", "isGroup")
@@ -103,7 +105,7 @@ def _contact(row: Any) -> Any:
 		"isUser": jids.is_user(contact.jid) if contact.is_user is None else contact.is_user,
 		"isGroup": contact.is_group,
 	}
-	return _filled(row, values)
+	return Completed(_filled(row, values), row)
 
 
 def _chat(row: Any) -> Any:
@@ -127,7 +129,8 @@ def _chat(row: Any) -> Any:
 		"isGroup": chat.is_group,
 	}
 	# An explicit null stays: this chat has no last message.
-	return {"lastMessage": None, **_filled(row, values), **({"lastMessage": last} if last else {})}
+	filled = {"lastMessage": None, **_filled(row, values), **({"lastMessage": last} if last else {})}
+	return Completed(filled, row)
 
 
 def _message(row: Any, chat_jid: str) -> Any:

@@ -164,6 +164,14 @@ def said(raw: dict) -> dict:
 	return {key: value for key, value in raw.items() if value not in _NOT_SAID}
 
 
+class Completed(dict):
+	"""A row of the Hub with keys added for people who read it. The parser reads `original`, what the Hub itself said."""
+
+	def __init__(self, row: dict, original: dict) -> None:
+		super().__init__(row)
+		self.original = original
+
+
 Text = Annotated[str, PlainValidator(as_text)]
 Label = Annotated[str, PlainValidator(as_label)]
 Flag = Annotated[bool | None, PlainValidator(as_flag)]
@@ -192,7 +200,7 @@ class HubModel(BaseModel):
 		if not isinstance(raw, dict):
 			raise PayloadError(path, "expected an object")
 		try:
-			return cls.model_validate(raw)
+			return cls.model_validate(raw.original if isinstance(raw, Completed) else raw)
 		except ValidationError as error:
 			first = error.errors(include_input=False, include_url=False, include_context=False)[0]
 			where = ".".join((path, *map(str, first["loc"]))).lstrip(".")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import payloads
-from .calls import make_call
+from .calls import Outgoing, make_call
 from .errors import Conflict, InboxHubError, InvalidRequest, NotFound, PayloadError
 from .text import _
 from .values import as_integer
@@ -33,11 +33,11 @@ def register_webhook(
 	if not events:
 		raise InvalidRequest(_("A webhook needs at least one event. Name the events it is to be told of."))
 	organization = client.find_organization_id()
-	wanted = {"name": name, "url": url, "method": "POST", "events": list(events), "secret": secret}
+	wanted = Outgoing({"name": name, "url": url, "method": "POST", "events": list(events), "secret": secret})
 	for webhook in list_webhooks(client, organization):
 		if webhook.get("url") == url and webhook.get("id") is not None:
 			# The secret is not shown, so it cannot be compared: it is set again.
-			change = {**wanted, "name": webhook.get("name") or name, "isActive": True}
+			change = Outgoing({**wanted, "name": webhook.get("name") or name, "isActive": True})
 			change.pop("method")
 			return client.request(
 				make_call("PUT", "/api/webhooks/{id}", parts={"id": webhook["id"]}, json=change)

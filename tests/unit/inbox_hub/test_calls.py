@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xappiens_whatsapp.inbox_hub.calls import make_call
+from xappiens_whatsapp.inbox_hub.calls import Outgoing, make_call
 from xappiens_whatsapp.inbox_hub.errors import InvalidRequest
 
 
@@ -98,3 +98,9 @@ def test_what_is_sent_stays_out_of_tracebacks() -> None:
 	call = make_call("POST", "/api/webhooks", params={"x": "sentinel"}, json={"secret": "sentinel"})
 	assert "sentinel" not in repr(call)
 	assert call.with_budget("demo_session").json == {"secret": "sentinel"}
+
+
+def test_a_body_on_its_way_names_its_keys_only() -> None:
+	body = Outgoing({"secret": "sentinel", "url": "sentinel"})
+	assert f"{body} {body!r}" == "{secret: …, url: …} {secret: …, url: …}"
+	assert body == {"secret": "sentinel", "url": "sentinel"}

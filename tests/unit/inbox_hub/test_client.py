@@ -1,14 +1,16 @@
 """Every endpoint: what is asked, and what comes back."""
 
 import json
+import re
+import traceback
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import responses
-from support.hub import API_KEY, HUB
 
+from support.hub import API_KEY, HUB
 from xappiens_whatsapp.inbox_hub.client import InboxHubClient
 from xappiens_whatsapp.inbox_hub.errors import (
 	Conflict,
@@ -538,3 +540,30 @@ def test_a_list_that_is_none_is_handed_on_and_refused_by_the_parser(
 	hub.get(HUB + "/api/contacts/demo_session", json=[])
 	with pytest.raises(PayloadError):
 		make_client().get_session_contacts()
+
+
+@pytest.mark.parametrize(
+	"act",
+	[
+		lambda c: c.create_session("demo_session", "Demo", webhookSecret=SECRET),
+		lambda c: c.set_session_webhook("https://crm.example/x", SECRET),
+		lambda c: c.register_webhook("https://crm.example/x", ["message.received"], SECRET),
+		lambda c: c.post("/api/webhooks", {"webhookSecret": SECRET}),
+		lambda c: c.put("/api/webhooks/7", {"webhookSecret": SECRET}),
+	],
+)
+def test_a_secret_that_is_sent_is_in_no_frame_of_the_traceback(
+	hub: responses.RequestsMock, make_client: MakeClient, act
+) -> None:
+	client = make_client(number=12, retries=0)
+	client.organization_id = 1
+	for method in ("POST", "PUT"):
+		hub.add(method, re.compile(".*"), status=400, json=failed("VALIDATION_ERROR", SECRET))
+	hub.get(HUB + "/api/webhooks/organizations/1", json={"data": {"webhooks": []}})
+	with pytest.raises(InvalidRequest) as caught:
+		act(client)
+	frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+	ours = [frame for frame in frames if "/inbox_hub/" in frame.filename and "/tests/" not in frame.filename]
+	# Frappe masks what is called `secret` and, in a dict, what stands under that key.
+	seen = [value for frame in ours for name, value in frame.locals.items() if name != "secret"]
+	assert ours and not any(SECRET in value for value in seen)

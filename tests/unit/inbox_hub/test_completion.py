@@ -4,8 +4,8 @@ import copy
 
 import pytest
 from hypothesis import given
-from support.payloads import MIXTURES
 
+from support.payloads import MIXTURES
 from xappiens_whatsapp.inbox_hub import completion, payloads
 from xappiens_whatsapp.inbox_hub.errors import PayloadError
 

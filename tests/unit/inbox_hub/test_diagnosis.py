@@ -6,8 +6,8 @@ import pytest
 import requests
 import responses
 from redis import Redis
-from support.hub import HUB, LOGIN
 
+from support.hub import HUB, LOGIN
 from xappiens_whatsapp.inbox_hub.client import InboxHubClient
 from xappiens_whatsapp.inbox_hub.diagnosis import diagnose
 from xappiens_whatsapp.inbox_hub.errors import Disabled, Misconfigured

@@ -14,9 +14,9 @@ import pytest
 import requests
 import responses
 from redis import Redis
+
 from support.bare_server import bare_server
 from support.hub import API_KEY, HUB, LOGIN, PASSWORD, TOKEN
-
 from xappiens_whatsapp.inbox_hub import errors, http
 from xappiens_whatsapp.inbox_hub.auth import PAUSE_SECONDS
 from xappiens_whatsapp.inbox_hub.calls import make_call

@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.payloads import KEYS, MIXTURES, SCALARS
 
+from support.payloads import KEYS, MIXTURES, SCALARS
 from xappiens_whatsapp.inbox_hub import clock, payloads, records
 from xappiens_whatsapp.inbox_hub.errors import PayloadError
 

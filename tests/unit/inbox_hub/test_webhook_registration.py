@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 import responses
-from support.hub import HUB
 
+from support.hub import HUB
 from xappiens_whatsapp.inbox_hub.client import InboxHubClient
 from xappiens_whatsapp.inbox_hub.errors import Conflict, HubUnavailable, InvalidRequest, NotFound
 
