@@ -14,7 +14,7 @@ processes, which are started when the first test asks for them:
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
 		"markers", "leaves(*doctypes): the test leaves rows in these DocTypes' tables too"
 	)
 	config.addinivalue_line("markers", "simulator(**options): start options of the Inbox Hub simulator")
+	with suppress(ImportError):
+		from hypothesis import HealthCheck, settings
+
+		# no test may depend on how busy the machine is
+		settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+		settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
