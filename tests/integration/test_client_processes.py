@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import frappe
 import pytest
 from frappe.utils.background_jobs import get_redis_conn
+
 from support.callers import Outcome, Work, call_together
 from support.factories import SESSION
 from support.linked import connect_site, link_session

@@ -10,9 +10,9 @@ pytest.importorskip("frappe", reason="the client is wired to Frappe: run ./dev/t
 
 import responses
 from redis import Redis
+
 from support.hub import API_KEY, HUB, LOGIN, PASSWORD
 from support.redis_server import redis_server
-
 from xappiens_whatsapp.api import base
 from xappiens_whatsapp.api.base import WhatsAppAPIClient, diagnose
 from xappiens_whatsapp.inbox_hub.errors import Disabled, Misconfigured, RateLimited

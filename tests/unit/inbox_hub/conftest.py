@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import responses
-from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from support.hub import API_KEY, HUB, PASSWORD
@@ -16,12 +15,6 @@ from support.redis_server import redis_server
 from xappiens_whatsapp.inbox_hub.client import InboxHubClient
 from xappiens_whatsapp.inbox_hub.config import HubConfig, Secret
 from xappiens_whatsapp.inbox_hub.http import HubTransport
-
-# A busy machine is no reason to fail. `--hypothesis-profile=thorough` is for a long look.
-settings.register_profile("thorough", max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-if settings.get_current_profile_name() != "thorough":
-	settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
