@@ -28,8 +28,13 @@ permission_query_conditions = {
 has_permission = {doctype: "xappiens_whatsapp.permissions.has_permission" for doctype in _follows_session}
 override_whitelisted_methods = {"frappe.client.get_count": "xappiens_whatsapp.permissions.get_count"}
 
-# Read with the DocType's metadata, so before anything of it is shown
+# What strangers wrote is text wherever Frappe shows it (plain_text.py). The script is read with the DocType's metadata, so
+# before anything of it is shown.
 doctype_list_js = {doctype: "public/js/plain_text_fields.js" for doctype in _follows_session}
+standard_queries = {
+	doctype: "xappiens_whatsapp.plain_text.suggestions"
+	for doctype in ("WhatsApp Contact", "WhatsApp Conversation", "WhatsApp Message")
+}
 
 before_request = ["xappiens_whatsapp.api.webhook.before_request"]
 after_request = ["xappiens_whatsapp.api.webhook.after_request"]

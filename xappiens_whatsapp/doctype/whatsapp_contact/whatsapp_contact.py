@@ -1,12 +1,12 @@
 """A person or group that a session knows."""
 
 import frappe
-from frappe.model.document import Document
 
+from xappiens_whatsapp.plain_text import PlainTextDocument
 from xappiens_whatsapp.store.keys import key_hash, name_of
 
 
-class WhatsAppContact(Document):
+class WhatsAppContact(PlainTextDocument):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 

@@ -1,12 +1,12 @@
 """A chat of a session."""
 
 import frappe
-from frappe.model.document import Document
 
+from xappiens_whatsapp.plain_text import PlainTextDocument
 from xappiens_whatsapp.store.keys import key_hash, name_of
 
 
-class WhatsAppConversation(Document):
+class WhatsAppConversation(PlainTextDocument):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import frappe
-from frappe.model.document import Document
 
+from xappiens_whatsapp.plain_text import PlainTextDocument
 from xappiens_whatsapp.store.keys import NAME_LENGTH, key_hash, name_of
 
 
-class WhatsAppMessage(Document):
+class WhatsAppMessage(PlainTextDocument):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 

@@ -1,10 +1,11 @@
 """Somebody's emoji on a message: one row a message and person."""
 
 import frappe
-from frappe.model.document import Document
+
+from xappiens_whatsapp.plain_text import PlainTextDocument
 
 
-class WhatsAppMessageReaction(Document):
+class WhatsAppMessageReaction(PlainTextDocument):
 	# begin: auto-generated types
 	# This code is auto-generated. Do not modify anything in this block.
 

@@ -1,0 +1,3 @@
+frappe.listview_settings["WhatsApp Webhook Event"] = {
+	hide_name_column: true, // it says nothing
+};
