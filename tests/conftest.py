@@ -8,6 +8,7 @@ processes, which are started when the first test asks for them:
 	worker      an RQ worker: worker.start(), worker.drain(), worker.kill()
 	socket      socket(user) is a connection to the realtime server as that user
 	simulator   the Inbox Hub simulator, reset for each test; @pytest.mark.simulator(**options)
+	neighbour   an app that hooks into messages as a CRM does: neighbour.raise_at("after_insert"), neighbour.seen()
 	desk        desk(user, path) is a page of Chromium with that user logged in
 """
 
@@ -16,6 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -200,6 +202,20 @@ def simulator(request: pytest.FixtureRequest, simulator_process: "Simulator") ->
 	mark = request.node.get_closest_marker("simulator")
 	simulator_process.reset(**(mark.kwargs if mark else {}))
 	return simulator_process
+
+
+@pytest.fixture
+def neighbour(site: str) -> Iterator[ModuleType]:
+	"""The app in tests/apps/neighbour, as peaceful as it was installed; another bench may not have it."""
+	import frappe
+
+	if "neighbour" not in frappe.get_installed_apps():
+		pytest.skip("tests/apps/neighbour is not installed on this site")
+	from neighbour import whatsapp
+
+	whatsapp.forget()
+	yield whatsapp
+	whatsapp.forget()
 
 
 @pytest.fixture(scope="session")
