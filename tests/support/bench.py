@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,16 +173,22 @@ class BenchProcess:
 		self.kill()
 
 	def kill(self) -> None:
-		"""SIGKILL for the process and all its descendants, as when the machine takes them away."""
+		"""SIGKILL for the process and all its descendants, as when the machine takes them away; returns when they are
+		gone."""
 		if self.process is None:
 			return
-		for pid in [*self.descendants(), self.process.pid]:
-			try:
-				os.kill(pid, signal.SIGKILL)
-			except ProcessLookupError:
-				continue
+		self.process.kill()
 		self.process.wait()
+		wait_until(lambda: not self.kill_descendants(), f"all processes of {self.name} are gone")
 		self.process = None
+
+	def kill_descendants(self) -> list[int]:
+		"""Those that were still there."""
+		pids = self.descendants()
+		for pid in pids:
+			with suppress(ProcessLookupError):
+				os.kill(pid, signal.SIGKILL)
+		return pids
 
 	def descendants(self) -> list[int]:
 		"""Every living process that this one has started: found by the mark in its environment, since the job of an
