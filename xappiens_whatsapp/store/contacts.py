@@ -12,6 +12,7 @@ from xappiens_whatsapp.store import bulk, times
 from xappiens_whatsapp.store.keys import key_hash, name_of
 
 DOCTYPE = "WhatsApp Contact"
+ROWS_AT_ONCE = 500
 # column of the DocType: attribute of the record. An empty text or None says nothing and changes nothing.
 TEXTS = {
 	"phone_number": "phone_number",
@@ -93,36 +94,51 @@ def apply(session: str, record: records.Contact) -> str:
 def link_conversations(session: str) -> None:
 	"""Link conversations to the contact with the same JID and, where they have none, give them its name; link messages
 	of a person's chat to that person.
+
+	What is to be linked is read without locks and written by primary key: a joined UPDATE would lock gaps, in which live
+	messages are being inserted.
 	"""
-	frappe.db.sql(
+	unlinked = frappe.db.sql(
 		"""
-		UPDATE `tabWhatsApp Conversation` conversation
+		SELECT conversation.name, contact.name AS contact
+		FROM `tabWhatsApp Conversation` conversation
 		JOIN `tabWhatsApp Contact` contact ON contact.key_hash = conversation.key_hash
-		SET conversation.contact = contact.name
 		WHERE conversation.session = %s AND conversation.contact IS NULL
 		""",
 		session,
 	)
-	frappe.db.sql(
+	unnamed = frappe.db.sql(
 		"""
-		UPDATE `tabWhatsApp Conversation` conversation
+		SELECT conversation.name, contact.contact_name
+		FROM `tabWhatsApp Conversation` conversation
 		JOIN `tabWhatsApp Contact` contact ON contact.key_hash = conversation.key_hash
-		SET conversation.contact_name = contact.contact_name
 		WHERE conversation.session = %s AND contact.contact_name != conversation.contact_name
 			AND conversation.contact_name IN (CONCAT('+', conversation.phone_number), conversation.chat_id)
 		""",
 		session,
 	)
-	frappe.db.sql(
+	changes: dict[str, dict[str, Any]] = {name: {"contact": contact} for name, contact in unlinked}
+	for name, contact_name in unnamed:
+		changes.setdefault(name, {})["contact_name"] = contact_name
+	_update_in_chunks("WhatsApp Conversation", changes)
+
+	messages = frappe.db.sql(
 		"""
-		UPDATE `tabWhatsApp Message` message
+		SELECT message.name, conversation.contact
+		FROM `tabWhatsApp Message` message
 		JOIN `tabWhatsApp Conversation` conversation ON conversation.name = message.conversation
-		SET message.contact = conversation.contact
 		WHERE message.session = %s AND message.contact IS NULL
 			AND conversation.contact IS NOT NULL AND conversation.is_group = 0
 		""",
 		session,
 	)
+	_update_in_chunks("WhatsApp Message", {name: {"contact": contact} for name, contact in messages})
+
+
+def _update_in_chunks(doctype: str, changes: dict[str, dict[str, Any]]) -> None:
+	names = sorted(changes)
+	for start in range(0, len(names), ROWS_AT_ONCE):
+		bulk.update_rows(doctype, {name: changes[name] for name in names[start : start + ROWS_AT_ONCE]})
 
 
 def _rename_conversation(hash_: str, before: str, after: str | None) -> None:

@@ -15,6 +15,7 @@ from xappiens_whatsapp.store.keys import key_hash, name_of
 
 DOCTYPE = "WhatsApp Conversation"
 PREVIEW_LENGTH = 500
+ROWS_AT_ONCE = 500
 FLAGS = {
 	"is_archived": "is_archived",
 	"is_pinned": "is_pinned",
@@ -169,6 +170,46 @@ def forget_message(conversation: str) -> None:
 		"UPDATE `tabWhatsApp Conversation` SET total_messages = GREATEST(total_messages - 1, 0) WHERE name = %s",
 		conversation,
 	)
+
+
+def recount(session: str) -> None:
+	"""Correct each conversation's number of messages and the time of its first one, as aggregates say.
+
+	The messages are read without locks, and the number is moved by what it is wrong by: messages that come meanwhile
+	are counted by `record_message`, and neither waits for the other.
+	"""
+	wrong = frappe.db.sql(
+		"""
+		SELECT
+			conversation.name,
+			COUNT(*) - conversation.total_messages AS missing,
+			MIN(message.timestamp) AS first_time,
+			conversation.first_message_time AS known_first_time
+		FROM `tabWhatsApp Conversation` conversation
+		JOIN `tabWhatsApp Message` message ON message.conversation = conversation.name
+		WHERE conversation.session = %s
+		GROUP BY conversation.name
+		HAVING missing != 0 OR NOT known_first_time <=> first_time
+		""",
+		session,
+		as_dict=True,
+	)
+	for start in range(0, len(wrong), ROWS_AT_ONCE):
+		rows = wrong[start : start + ROWS_AT_ONCE]
+		whens = " ".join(["WHEN %s THEN %s"] * len(rows))
+		frappe.db.sql(
+			f"""
+			UPDATE `tabWhatsApp Conversation` SET
+				total_messages = GREATEST(CAST(total_messages AS SIGNED) + CASE name {whens} END, 0),
+				first_message_time = CASE name {whens} END
+			WHERE name IN ({", ".join(["%s"] * len(rows))})
+			""",
+			[
+				*(value for row in rows for value in (row.name, row.missing)),
+				*(value for row in rows for value in (row.name, row.first_time)),
+				*(row.name for row in rows),
+			],
+		)
 
 
 def mark_read(session: str, conversation: str) -> None:

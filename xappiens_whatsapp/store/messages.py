@@ -187,22 +187,26 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 	own = frappe.db.get_value(
 		DOCTYPE, name, ["key_hash", "conversation", *COLUMNS[2:]], as_dict=True, for_update=True
 	)
-	hash_ = key_hash(session, message_id)
+	hash_, reactions = key_hash(session, message_id), []
 	changes = message_rows.status_changes(own, sent.status or "Sent", sent.timestamp_ms or clock.now_ms(), "")
 	if own.key_hash != hash_:
 		if echo := bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_):
 			changes["status"] = statuses.merged(changes.get("status", own.status), echo.status)
 			changes.update({column: echo[column] for column in statuses.REACHED_AT.values() if echo[column]})
-			frappe.db.set_value("WhatsApp Message Reaction", {"parent": echo.name}, "parent", name)
-			frappe.db.set_value(
-				DOCTYPE, {"conversation": own.conversation, "quoted_message": echo.name}, "quoted_message", name
-			)
+			# Read without locks and moved last, by name: reactions come after messages in the order of locks.
+			reactions = frappe.get_all("WhatsApp Message Reaction", {"parent": echo.name}, pluck="name")
+			for answer in frappe.get_all(
+				DOCTYPE, {"conversation": own.conversation, "quoted_message": echo.name}, pluck="name"
+			):
+				frappe.db.set_value(DOCTYPE, answer, "quoted_message", name, update_modified=False)
 			frappe.db.delete(DOCTYPE, {"name": echo.name})
 			conversations.forget_message(own.conversation)
 		changes.update(message_id=message_id, key_hash=hash_)
 	if sent.hub_id:
 		changes["hub_message_id"] = sent.hub_id
 	frappe.db.set_value(DOCTYPE, name, changes)
+	for reaction in reactions:
+		frappe.db.set_value("WhatsApp Message Reaction", reaction, "parent", name, update_modified=False)
 	realtime.message_status(session, own.conversation, name, changes.get("status", own.status))
 
 

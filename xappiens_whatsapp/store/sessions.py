@@ -9,7 +9,7 @@ from frappe import _
 
 from xappiens_whatsapp import realtime
 from xappiens_whatsapp.inbox_hub import clock, records
-from xappiens_whatsapp.store import times
+from xappiens_whatsapp.store import conversations, times
 
 DOCTYPE = "WhatsApp Session"
 QR_LIFETIME_MS = 60_000  # when the Hub does not say (docs/hub.md, C6)
@@ -177,17 +177,4 @@ def refresh_totals(session: str) -> None:
 		},
 		update_modified=False,
 	)
-	frappe.db.sql(
-		"""
-		UPDATE `tabWhatsApp Conversation` conversation
-		JOIN (
-			SELECT conversation, COUNT(*) AS messages, MIN(timestamp) AS first_time
-			FROM `tabWhatsApp Message` WHERE session = %(session)s GROUP BY conversation
-		) counted ON counted.conversation = conversation.name
-		SET conversation.total_messages = counted.messages, conversation.first_message_time = counted.first_time
-		WHERE conversation.session = %(session)s
-			AND (conversation.total_messages != counted.messages
-				OR NOT conversation.first_message_time <=> counted.first_time)
-		""",
-		{"session": session},
-	)
+	conversations.recount(session)
