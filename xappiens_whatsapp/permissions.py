@@ -147,7 +147,9 @@ def get_count(
 	"""
 	if doctype not in DOCTYPES:
 		return client.get_count(doctype, filters, debug, cache)
-	frappe.local.form_dict = frappe._dict(doctype=doctype, filters=frappe.utils.get_safe_filters(filters) or [])
+	frappe.local.form_dict = frappe._dict(
+		doctype=doctype, filters=frappe.utils.get_safe_filters(filters) or []
+	)
 	return reportview.get_count()
 
 

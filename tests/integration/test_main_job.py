@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import frappe
 import pytest
+
 from support import bench
 from support.factories import SESSION, new_id
 from support.linked import connect_site, count, link_session, wait_for_sync
-
 from xappiens_whatsapp.api import session as session_api
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.api.messages import send_message
@@ -21,10 +21,9 @@ from xappiens_whatsapp.api.sync import (
 )
 
 if TYPE_CHECKING:
+	from inbox_hub_simulator.control import Simulator
 	from support.web import Web
 	from support.worker import Worker
-
-	from inbox_hub_simulator.control import Simulator
 
 FAST = {"rate": 0, "contacts": 130, "chats": 22, "messages": 30}
 

@@ -20,10 +20,10 @@ import frappe.desk.reportview
 import frappe.desk.search
 import frappe.share
 import pytest
+
 from support import factories
 from support.realtime import Socket
 from support.web import Client, Web
-
 from xappiens_whatsapp import permissions, realtime
 
 CLOSED, OPEN = "closed_session", "open_session"
@@ -141,7 +141,9 @@ def by_get_list(world: World, doctype: str) -> Names:
 
 
 def by_get_doc(world: World, doctype: str) -> Names:
-	return {name for name in world.names[doctype].values() if frappe.get_doc(doctype, name).has_permission("read")}
+	return {
+		name for name in world.names[doctype].values() if frappe.get_doc(doctype, name).has_permission("read")
+	}
 
 
 def by_form(world: World, doctype: str) -> Names:
@@ -159,7 +161,9 @@ def by_rest_list(world: World, doctype: str) -> Names:
 
 
 def by_rest_document(world: World, doctype: str) -> Names:
-	answers = {name: world.client.get(f"/api/resource/{doctype}/{name}") for name in world.names[doctype].values()}
+	answers = {
+		name: world.client.get(f"/api/resource/{doctype}/{name}") for name in world.names[doctype].values()
+	}
 	return {name for name, answer in answers.items() if answer.status_code == 200}
 
 
@@ -180,7 +184,9 @@ def by_group(world: World, doctype: str) -> Names:
 
 
 def by_client_get_value(world: World, doctype: str) -> Names:
-	rows = [frappe.client.get_value(doctype, "name", {"name": name}) for name in world.names[doctype].values()]
+	rows = [
+		frappe.client.get_value(doctype, "name", {"name": name}) for name in world.names[doctype].values()
+	]
 	return {row["name"] for row in rows if row}
 
 
@@ -212,7 +218,11 @@ def by_report_count(world: World, doctype: str) -> int:
 
 
 def by_rest_count(world: World, doctype: str) -> int:
-	return world.client.get("/api/method/frappe.client.get_count", params={"doctype": doctype}).json().get("message", 0)
+	return (
+		world.client.get("/api/method/frappe.client.get_count", params={"doctype": doctype})
+		.json()
+		.get("message", 0)
+	)
 
 
 def by_client_list_of_rows(world: World, doctype: str) -> Names:
@@ -221,7 +231,9 @@ def by_client_list_of_rows(world: World, doctype: str) -> Names:
 
 
 def by_rest_list_of_rows(world: World, doctype: str) -> Names:
-	return names_of(world.client.get(f"/api/resource/{doctype}?parent={PARENT_OF[doctype]}&limit_page_length=100"))
+	return names_of(
+		world.client.get(f"/api/resource/{doctype}?parent={PARENT_OF[doctype]}&limit_page_length=100")
+	)
 
 
 def by_client_row(world: World, doctype: str) -> Names:
@@ -249,11 +261,13 @@ WAYS_TO_SETTINGS = {
 	"REST": lambda client: client.get("/api/resource/WhatsApp Settings/WhatsApp Settings").status_code == 200,
 	"single value": lambda client: bool(frappe.client.get_single_value("WhatsApp Settings", "api_base_url")),
 	"client.get_value": lambda client: bool(frappe.client.get_value("WhatsApp Settings", "api_base_url")),
-	"room": lambda client: client.get(
-		"/api/method/frappe.realtime.can_subscribe_doc",
-		params={"doctype": "WhatsApp Settings", "docname": "WhatsApp Settings"},
-	).status_code
-	== 200,
+	"room": lambda client: (
+		client.get(
+			"/api/method/frappe.realtime.can_subscribe_doc",
+			params={"doctype": "WhatsApp Settings", "docname": "WhatsApp Settings"},
+		).status_code
+		== 200
+	),
 }
 
 
@@ -272,7 +286,10 @@ def ask(user: str, question: Callable[..., Any], *arguments: Any, refused: Any) 
 	frappe.set_user(user)
 	try:
 		return question(*arguments)
-	except (frappe.PermissionError, frappe.db.ProgrammingError):  # the latter is how Frappe fails to list shared ones
+	except (
+		frappe.PermissionError,
+		frappe.db.ProgrammingError,
+	):  # the latter is how Frappe fails to list shared ones
 		return refused
 	finally:
 		frappe.set_user("Administrator")
@@ -287,7 +304,9 @@ def test_every_way_to_the_data_gives_a_person_what_the_table_says(who: str, web:
 		given = ask(world.user, way, world, doctype, refused=NONE)
 		sessions = given if isinstance(given, int) else world.of_sessions(doctype, given)
 		if sessions != (len(expected) if isinstance(given, int) else expected):
-			wrong.append(f"{doctype} {way.__name__}: {sessions or 'nothing'} instead of {expected or 'nothing'}")
+			wrong.append(
+				f"{doctype} {way.__name__}: {sessions or 'nothing'} instead of {expected or 'nothing'}"
+			)
 
 	for doctype in DOCUMENTS:
 		expected = sees(person, doctype)
@@ -313,7 +332,9 @@ def test_every_way_to_the_data_gives_a_person_what_the_table_says(who: str, web:
 def sends(world: World) -> set[str]:
 	"""The sessions in whose name this person can write a message."""
 	for conversation in world.names["WhatsApp Conversation"].values():
-		world.client.call("xappiens_whatsapp.api.messages.send_message", content="Hola", conversation=conversation)
+		world.client.call(
+			"xappiens_whatsapp.api.messages.send_message", content="Hola", conversation=conversation
+		)
 	frappe.db.rollback()
 	return set(frappe.get_all("WhatsApp Message", {"direction": "Outgoing"}, pluck="session"))
 

@@ -6,9 +6,9 @@ import dataclasses
 
 import frappe
 import pytest
+
 from support import factories
 from support.database import statements
-
 from xappiens_whatsapp.inbox_hub import records
 from xappiens_whatsapp.store import contacts, conversations
 from xappiens_whatsapp.store.bulk import Counts
@@ -70,7 +70,9 @@ def test_contact_named_twice_in_a_page_is_one_row_and_the_last_word_counts(sessi
 	assert stored().contact_name == "Después"
 
 
-@pytest.mark.parametrize("said", [{}, {"push_name": "nick"}, {"short_name": "Mar", "verified_name": "María S.L."}])
+@pytest.mark.parametrize(
+	"said", [{}, {"push_name": "nick"}, {"short_name": "Mar", "verified_name": "María S.L."}]
+)
 def test_name_of_the_address_book_stays_when_it_is_not_said(session: str, said: dict[str, str]) -> None:
 	contacts.upsert(session, [factories.contact_record(name="María Muñoz")])
 	contacts.upsert(session, [factories.contact_record(**said)])
@@ -90,7 +92,11 @@ def test_what_is_not_said_leaves_flags_and_texts(session: str) -> None:
 		session,
 		[
 			factories.contact_record(
-				is_blocked=True, is_my_contact=True, about="Hola", labels=("vip",), photo_url="https://p.example/1"
+				is_blocked=True,
+				is_my_contact=True,
+				about="Hola",
+				labels=("vip",),
+				photo_url="https://p.example/1",
 			)
 		],
 	)
@@ -145,7 +151,9 @@ def test_conversations_and_messages_from_before_the_contact_are_linked_to_it(ses
 
 	contacts.link_conversations(session)
 
-	row = frappe.db.get_value("WhatsApp Conversation", conversation, ["contact", "contact_name"], as_dict=True)
+	row = frappe.db.get_value(
+		"WhatsApp Conversation", conversation, ["contact", "contact_name"], as_dict=True
+	)
 	assert (row.contact, row.contact_name) == (stored().name, "María")
 	linked = [frappe.db.get_value("WhatsApp Message", message, "contact") for message in messages]
 	assert linked == [stored().name, None]

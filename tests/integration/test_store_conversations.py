@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import frappe
 import pytest
+
 from support import factories
 from support.database import in_parallel, statements
-
 from xappiens_whatsapp.inbox_hub import records
 from xappiens_whatsapp.store import conversations, messages
 from xappiens_whatsapp.store.bulk import Counts

@@ -7,9 +7,9 @@ import itertools
 
 import frappe
 import pytest
+
 from support import factories
 from support.database import statements
-
 from xappiens_whatsapp.inbox_hub import records
 from xappiens_whatsapp.store import messages
 from xappiens_whatsapp.store.bulk import Counts
@@ -41,16 +41,18 @@ def sync(session: str, page: list[records.Message], history_until_ms: int = fact
 
 def page(count: int = 100) -> list[records.Message]:
 	return [
-		factories.message_record(f"text {number}", number, message_id=f"3EB0{number}", timestamp_ms=ANCIENT_MS)
+		factories.message_record(
+			f"text {number}", number, message_id=f"3EB0{number}", timestamp_ms=ANCIENT_MS
+		)
 		for number in factories.numbers(count)
 	]
 
 
 def claimed(session: str, text: str = "Hola", status: str = "Sending") -> str:
 	"""Our own message, being sent: nobody knows WhatsApp's id yet."""
-	conversation = frappe.db.get_value("WhatsApp Conversation", {"session": session}) or factories.make_conversation(
-		session
-	)
+	conversation = frappe.db.get_value(
+		"WhatsApp Conversation", {"session": session}
+	) or factories.make_conversation(session)
 	return factories.make_message(conversation, text, direction="Outgoing", status=status, message_id=None)
 
 
@@ -87,7 +89,10 @@ def test_history_is_marked_and_newer_incoming_messages_are_live(session: str) ->
 	assert (compared.new, compared.late) == ([old, own], [missed])
 
 	messages.store_page(session, compared, factories.NOON_MS)
-	assert dict(frappe.get_all(MESSAGE, fields=["content", "is_history"], as_list=True)) == {"old": 1, "own": 0}
+	assert dict(frappe.get_all(MESSAGE, fields=["content", "is_history"], as_list=True)) == {
+		"old": 1,
+		"own": 0,
+	}
 	assert frappe.db.get_value("WhatsApp Conversation", {}, "unread_count") == 0
 
 
@@ -110,7 +115,9 @@ def test_incoming_message_has_all_that_the_hub_said(session: str) -> None:
 			push_name="María",
 			hub_id=42,
 			is_forwarded=True,
-			media=records.Media("image", "image/jpeg", "foto.jpg", 1234, "https://media.example/" + "x" * 3000),
+			media=records.Media(
+				"image", "image/jpeg", "foto.jpg", 1234, "https://media.example/" + "x" * 3000
+			),
 			kind="image",
 		),
 	).name
@@ -130,7 +137,10 @@ def test_message_in_a_group_keeps_who_wrote_it_and_names_no_contact(session: str
 	row = row_of(name)
 	assert (row.participant, row.from_number, row.sender_name) == (MEMBER, "34600000007", "María")
 	assert row.contact is None
-	assert frappe.db.get_value("WhatsApp Conversation", row.conversation, ["is_group", "contact_name"]) == (1, GROUP)
+	assert frappe.db.get_value("WhatsApp Conversation", row.conversation, ["is_group", "contact_name"]) == (
+		1,
+		GROUP,
+	)
 
 
 def test_message_without_text_has_an_empty_content(session: str) -> None:
@@ -176,7 +186,9 @@ def test_edit_and_deletion_reach_the_message_and_its_first_text_does_not_come_ba
 RECEIPTS = (("Sent", 0), ("Delivered", 1000), ("Read", 2000))
 
 
-@pytest.mark.parametrize("order", itertools.permutations(RECEIPTS), ids=lambda order: "-".join(s for s, _ in order))
+@pytest.mark.parametrize(
+	"order", itertools.permutations(RECEIPTS), ids=lambda order: "-".join(s for s, _ in order)
+)
 def test_receipts_in_any_order_end_at_read_with_all_three_times(
 	session: str, order: tuple[tuple[str, int], ...]
 ) -> None:
@@ -196,7 +208,9 @@ def test_receipts_in_any_order_end_at_read_with_all_three_times(
 
 
 def test_receipt_that_comes_twice_writes_nothing(session: str) -> None:
-	name = factories.make_message(factories.make_conversation(session), direction="Outgoing", message_id="3EB0A")
+	name = factories.make_message(
+		factories.make_conversation(session), direction="Outgoing", message_id="3EB0A"
+	)
 	receipt = records.Receipt("3EB0A", "Delivered", factories.NOON_MS)
 	messages.apply_receipt(session, receipt)
 	with statements() as made:
@@ -205,7 +219,9 @@ def test_receipt_that_comes_twice_writes_nothing(session: str) -> None:
 
 
 def test_failure_keeps_its_reason_until_a_receipt_proves_it_wrong(session: str) -> None:
-	name = factories.make_message(factories.make_conversation(session), direction="Outgoing", message_id="3EB0A")
+	name = factories.make_message(
+		factories.make_conversation(session), direction="Outgoing", message_id="3EB0A"
+	)
 	messages.apply_receipt(session, records.Receipt("3EB0A", "Failed", error="not on WhatsApp"))
 	assert (row_of(name).status, row_of(name).error_message) == ("Failed", "not on WhatsApp")
 	messages.apply_receipt(session, records.Receipt("3EB0A", "Delivered"))
@@ -214,7 +230,9 @@ def test_failure_keeps_its_reason_until_a_receipt_proves_it_wrong(session: str) 
 
 def test_receipt_of_an_unknown_message_or_another_session_changes_nothing(session: str) -> None:
 	other = factories.make_session("other_session")
-	name = factories.make_message(factories.make_conversation(session), direction="Outgoing", message_id="3EB0A")
+	name = factories.make_message(
+		factories.make_conversation(session), direction="Outgoing", message_id="3EB0A"
+	)
 	assert messages.apply_receipt(other, records.Receipt("3EB0A", "Read")) is None
 	assert messages.apply_receipt(session, records.Receipt("3eb0a", "Read")) is None
 	assert row_of(name).status == "Pending"
@@ -223,9 +241,7 @@ def test_receipt_of_an_unknown_message_or_another_session_changes_nothing(sessio
 def test_echo_of_a_message_being_sent_is_that_message(session: str) -> None:
 	own = claimed(session)
 	echo = factories.message_record(from_me=True, status="Sent", message_id="3EB0ECHO", hub_id=7)
-	assert messages.receive(session, echo) == messages.Received(
-		own, row_of(own).conversation, is_new=False
-	)
+	assert messages.receive(session, echo) == messages.Received(own, row_of(own).conversation, is_new=False)
 	row = only_row()
 	assert (row.name, row.message_id, row.status, row.hub_message_id) == (own, "3EB0ECHO", "Sent", 7)
 	assert messages.receive(session, echo).name == own, "the echo came twice"
@@ -239,7 +255,9 @@ def test_echo_settles_a_message_whose_fate_was_unknown(session: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["Pending", "Failed", "Sent"])
-def test_message_typed_on_the_phone_is_not_taken_for_one_that_is_not_being_sent(session: str, status: str) -> None:
+def test_message_typed_on_the_phone_is_not_taken_for_one_that_is_not_being_sent(
+	session: str, status: str
+) -> None:
 	own = claimed(session, status=status)
 	received = messages.receive(session, factories.message_record(from_me=True))
 	assert received.is_new

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import frappe
 import pytest
-from support import factories
 
+from support import factories
 from xappiens_whatsapp.inbox_hub import records
 from xappiens_whatsapp.store import reactions
 

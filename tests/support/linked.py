@@ -11,9 +11,8 @@ from xappiens_whatsapp.api import session as session_api
 from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_settings.whatsapp_settings import WEBHOOK_PATH
 
 if TYPE_CHECKING:
-	from support.web import Web
-
 	from inbox_hub_simulator.control import Simulator
+	from support.web import Web
 
 
 def connect_site(hub: Simulator, web: Web | None = None, **settings: object) -> None:

@@ -5,7 +5,20 @@ from hypothesis import strategies as st
 
 from xappiens_whatsapp.store.keys import HASH_LENGTH, NAME_LENGTH, key_hash, name_of
 
-ALIKE_FOR_MARIADB = ("ABC", "abc", "ábc", "abc ", "abc  ", "👍", "😂", "ß", "ss", "josé", "jose\u0301", "jose")
+ALIKE_FOR_MARIADB = (
+	"ABC",
+	"abc",
+	"ábc",
+	"abc ",
+	"abc  ",
+	"👍",
+	"😂",
+	"ß",
+	"ss",
+	"josé",
+	"jose\u0301",
+	"jose",
+)
 
 
 def test_ids_that_the_collation_takes_for_equal_have_different_keys() -> None:
@@ -19,7 +32,9 @@ def test_two_keys_never_run_together_into_one(parts: list[str], others: list[str
 
 
 def test_the_key_of_a_row_stays_the_same_for_ever() -> None:
-	assert key_hash("demo_session", "34600000001@s.whatsapp.net") == "33d8748aee4479b28ccf9b3d04f184c68a56c743"
+	assert (
+		key_hash("demo_session", "34600000001@s.whatsapp.net") == "33d8748aee4479b28ccf9b3d04f184c68a56c743"
+	)
 
 
 def test_key_and_name_are_hex_digits_of_a_fixed_length_even_for_a_broken_text() -> None:

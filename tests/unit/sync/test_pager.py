@@ -11,7 +11,9 @@ LIMIT = 100
 
 
 def rows(first: int, count: int) -> tuple[records.Contact, ...]:
-	return tuple(records.Contact(jid=f"346000{row:05d}@s.whatsapp.net") for row in range(first, first + count))
+	return tuple(
+		records.Contact(jid=f"346000{row:05d}@s.whatsapp.net") for row in range(first, first + count)
+	)
 
 
 def page_of(count: int, number: int, **says: int) -> records.Page:
@@ -83,4 +85,6 @@ def test_pager_knows_where_it_is_from_its_values_alone() -> None:
 	pager.advance(page_of(250, 1, total=250), LIMIT)
 	again = Pager(**{slot: getattr(pager, slot) for slot in Pager.__slots__})
 	assert (again.page, again.seen, again.total) == (2, LIMIT, 250)
-	assert not again.advance(page_of(250, 1, total=250), LIMIT), "the server repeated the page after a restart"
+	assert not again.advance(page_of(250, 1, total=250), LIMIT), (
+		"the server repeated the page after a restart"
+	)
