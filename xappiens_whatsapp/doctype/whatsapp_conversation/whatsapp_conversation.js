@@ -14,7 +14,7 @@ frappe.ui.form.on("WhatsApp Conversation", {
 				args: { conversation: frm.doc.name },
 				freeze: true,
 				callback: () => frm.events.show_state(frm),
-			})
+			}),
 		);
 	},
 
@@ -24,7 +24,7 @@ frappe.ui.form.on("WhatsApp Conversation", {
 			frm.whatsapp_thread = new xappiens_whatsapp.MessageThread(
 				frm.fields_dict.messages_html.$wrapper.get(0),
 				frm.doc.name,
-				frm.doc.is_group
+				frm.doc.is_group,
 			);
 		}
 		frm.whatsapp_thread.refresh();
@@ -48,7 +48,7 @@ frappe.ui.form.on("WhatsApp Conversation", {
 				},
 				whatsapp_conversation: (event) => is_ours(event) && frm.events.show_state(frm),
 			},
-			look
+			look,
 		);
 	},
 

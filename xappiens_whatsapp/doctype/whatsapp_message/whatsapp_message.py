@@ -16,6 +16,7 @@ class WhatsAppMessage(PlainTextDocument):
 
 	if TYPE_CHECKING:
 		from frappe.types import DF
+
 		from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_message_reaction.whatsapp_message_reaction import (
 			WhatsAppMessageReaction,
 		)

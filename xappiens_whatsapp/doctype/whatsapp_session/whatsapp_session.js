@@ -19,7 +19,7 @@ frappe.ui.form.on("WhatsApp Session", {
 			frm.add_custom_button(__("Sync Now"), () => frm.events.sync(frm));
 			if (may_send) {
 				frm.add_custom_button(__("Send Test Message"), () =>
-					frm.events.with_bundle(() => new xappiens_whatsapp.TestMessageDialog(frm.doc.name).open())
+					frm.events.with_bundle(() => new xappiens_whatsapp.TestMessageDialog(frm.doc.name).open()),
 				);
 			}
 			if (may_manage) {
@@ -27,7 +27,7 @@ frappe.ui.form.on("WhatsApp Session", {
 			}
 		} else if (may_manage) {
 			frm.add_custom_button(__("Connect"), () =>
-				frm.events.with_bundle(() => new xappiens_whatsapp.QRCodeDialog(frm.doc.name).open())
+				frm.events.with_bundle(() => new xappiens_whatsapp.QRCodeDialog(frm.doc.name).open()),
 			);
 			frm.change_custom_button_type(__("Connect"), null, "primary");
 		}
@@ -47,7 +47,7 @@ frappe.ui.form.on("WhatsApp Session", {
 		const colors = { Connected: "green", Error: "red", "QR Code Required": "orange" };
 		frm.dashboard.set_headline(
 			frappe.utils.escape_html(`${totals} — ${synced}`),
-			colors[doc.status] || "blue"
+			colors[doc.status] || "blue",
 		);
 	},
 
@@ -64,7 +64,7 @@ frappe.ui.form.on("WhatsApp Session", {
 				whatsapp_sync_progress: (event) =>
 					event.session === frm.doc.name && frm.events.show_progress(frm, event),
 			},
-			catch_up
+			catch_up,
 		);
 	},
 
@@ -82,18 +82,16 @@ frappe.ui.form.on("WhatsApp Session", {
 			freeze: true,
 			freeze_message: __("Syncing..."),
 			callback(r) {
-				if (r.message && r.message.status !== "Running") frm.events.hide_progress(frm);
-				if (r.message && r.message.success) {
+				if (r.message?.status !== "Running") frm.events.hide_progress(frm);
+				if (r.message?.success) {
 					frm.events.show_outcome(frm, r.message);
 				} else {
 					frappe.show_alert(
 						{
-							message: [__("Error in sync"), frappe.utils.escape_html(r.message?.message || "")].join(
-								"<br>"
-							),
+							message: [__("Error in sync"), frappe.utils.escape_html(r.message?.message || "")].join("<br>"),
 							indicator: "red",
 						},
-						15
+						15,
 					);
 				}
 				frm.events.show_state(frm);
@@ -101,9 +99,13 @@ frappe.ui.form.on("WhatsApp Session", {
 		});
 	},
 
+	phase_labels() {
+		return { contacts: __("Contacts"), chats: __("Conversations"), messages: __("Messages") };
+	},
+
 	show_outcome(frm, answer) {
 		const is_finished = answer.status === "Completed";
-		const labels = { contacts: __("Contacts"), chats: __("Conversations"), messages: __("Messages") };
+		const labels = frm.events.phase_labels();
 		const lines = Object.entries(labels).map(([phase, label]) => {
 			const { processed, created, updated, errors } = answer[phase];
 			return __("{0}: {1} processed, {2} created, {3} updated, {4} errors", [
@@ -122,7 +124,7 @@ frappe.ui.form.on("WhatsApp Session", {
 					.join("<br>"),
 				indicator: !is_finished ? "blue" : has_errors ? "orange" : "green",
 			},
-			15
+			15,
 		);
 	},
 
@@ -134,13 +136,12 @@ frappe.ui.form.on("WhatsApp Session", {
 			return;
 		}
 		if (sync_run === frm.whatsapp_ended_run) return; // events of several processes may overtake each other
-		const phases = { contacts: __("Contacts"), chats: __("Conversations"), messages: __("Messages") };
-		const label = phases[phase] || "";
+		const label = frm.events.phase_labels()[phase] || "";
 		const text = total
 			? __("{0}: {1} of {2}", [label, done, total])
 			: done
-			? __("{0}: {1} so far", [label, done])
-			: label;
+				? __("{0}: {1} so far", [label, done])
+				: label;
 		// A full bar while no total is known says that something goes on, the text how far it is.
 		frm.dashboard.show_progress(__("Sync"), total ? (100 * done) / total : 100, text);
 		frm.whatsapp_has_progress = true;
@@ -165,7 +166,7 @@ frappe.ui.form.on("WhatsApp Session", {
 					freeze: true,
 					freeze_message: __("Disconnecting..."),
 					callback: () => frm.events.show_state(frm),
-				})
+				}),
 		);
 	},
 });

@@ -6,10 +6,8 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from xappiens_whatsapp import jobs
+from xappiens_whatsapp import jobs, permissions
 from xappiens_whatsapp.store import events
-
-from xappiens_whatsapp import permissions
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{3,100}")
 FOLLOWERS = (
@@ -30,6 +28,7 @@ class WhatsAppSession(Document):
 
 	if TYPE_CHECKING:
 		from frappe.types import DF
+
 		from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_session_user.whatsapp_session_user import (
 			WhatsAppSessionUser,
 		)

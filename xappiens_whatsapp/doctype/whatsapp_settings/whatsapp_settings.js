@@ -1,10 +1,10 @@
 frappe.ui.form.on("WhatsApp Settings", {
 	refresh(frm) {
 		frm.add_custom_button(__("Test Connection"), () =>
-			frm.events.save_first(frm, () => frm.events.test_connection(frm))
+			frm.events.save_first(frm, () => frm.events.test_connection(frm)),
 		);
 		frm.add_custom_button(__("Register Webhook"), () =>
-			frm.events.save_first(frm, () => frm.events.register_webhook(frm))
+			frm.events.save_first(frm, () => frm.events.register_webhook(frm)),
 		);
 		frm.events.add_copy_button(frm);
 		frm.events.warn_of_unsigned_webhooks(frm);
@@ -44,9 +44,7 @@ frappe.ui.form.on("WhatsApp Settings", {
 				if (!answer?.success) return;
 				frappe.msgprint({
 					title: __("Webhook registered"),
-					message: __("Inbox Hub now posts its events to {0}", [
-						frappe.utils.escape_html(answer.url).bold(),
-					]),
+					message: __("Inbox Hub now posts its events to {0}", [frappe.utils.escape_html(answer.url).bold()]),
 					indicator: "green",
 				});
 			},
@@ -57,7 +55,7 @@ frappe.ui.form.on("WhatsApp Settings", {
 		const { $wrapper } = frm.fields_dict.webhook_url;
 		$wrapper.find(".whatsapp-copy").remove();
 		if (!frm.doc.webhook_url) return;
-		$('<button type="button" class="btn btn-default btn-xs whatsapp-copy"></button>')
+		$('<button type="button" class="btn btn-default btn-xs mb-3 whatsapp-copy"></button>')
 			.text(__("Copy Webhook URL"))
 			.on("click", () => frappe.utils.copy_to_clipboard(frm.doc.webhook_url))
 			.appendTo($wrapper);
@@ -68,7 +66,7 @@ frappe.ui.form.on("WhatsApp Settings", {
 		if (!frm.doc.webhook_verification_disabled || !frappe.boot.developer_mode) return;
 		frm.dashboard.set_headline(
 			__("Webhooks are accepted without a signature: anybody who knows the address can write messages."),
-			"red"
+			"red",
 		);
 	},
 });

@@ -13,12 +13,12 @@ for (const doctype of [
 	for (const df of fields) {
 		if (!["Data", "Small Text", "Text", "Long Text"].includes(df.fieldtype) || df.options) continue;
 		// Only what opens a tag or ends an attribute: newer Frappe escapes some of it beforehand, `&lt;` must stay so.
-		df.formatter = (value) =>
+		df.formatter = (value, _df, options) =>
 			String(value ?? "")
 				.replace(/</g, "&lt;")
 				.replace(/>/g, "&gt;")
 				.replace(/"/g, "&quot;")
 				.replace(/'/g, "&#39;")
-				.replace(/\n/g, "<br>");
+				.replace(/\n/g, options?.inline ? "<br>" : " "); // lines on a form, one line in a list
 	}
 }

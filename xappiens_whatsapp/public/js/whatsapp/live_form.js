@@ -36,6 +36,6 @@ export async function bring_up_to_date(frm) {
 
 	const changed = Object.keys(row).filter((field) => (frm.doc[field] ?? "") !== (row[field] ?? ""));
 	for (const field of changed) frm.doc[field] = row[field];
-	changed.forEach((field) => frm.fields_dict[field]?.refresh());
+	for (const field of changed) frm.fields_dict[field]?.refresh();
 	return changed.length > 0;
 }

@@ -18,14 +18,13 @@ export function message_bubble(message, is_group) {
 			"div",
 			"whatsapp-bubble",
 			is_group && !is_outgoing && sender(message),
-			message.quoted_message_content &&
-				element("div", "whatsapp-quoted", message.quoted_message_content),
+			message.quoted_message_content && element("div", "whatsapp-quoted", message.quoted_message_content),
 			...body(message),
 			footer(message, is_outgoing),
 			message.status === "Failed" &&
-				element("div", "whatsapp-error", message.error_message || __("The message was not sent."))
+				element("div", "whatsapp-error", message.error_message || __("The message was not sent.")),
 		),
-		message.reactions.length > 0 && reactions(message.reactions)
+		message.reactions.length > 0 && reactions(message.reactions),
 	);
 	row.dataset.message = message.name;
 	return row;
@@ -33,7 +32,11 @@ export function message_bubble(message, is_group) {
 
 function sender(message) {
 	const id = message.participant || "";
-	const node = element("div", "whatsapp-sender", message.sender_name || number_of(id) || __("Unknown sender"));
+	const node = element(
+		"div",
+		"whatsapp-sender",
+		message.sender_name || number_of(id) || __("Unknown sender"),
+	);
 	const sum = [...id].reduce((total, letter) => total + letter.codePointAt(0), 0);
 	node.dataset.color = sum % SENDER_COLORS;
 	return node;
@@ -77,7 +80,7 @@ function placeholder(message) {
 		"whatsapp-placeholder",
 		icon(symbol),
 		element("span", "", label),
-		message.media_file_name && element("span", "whatsapp-file-name", message.media_file_name)
+		message.media_file_name && element("span", "whatsapp-file-name", message.media_file_name),
 	);
 }
 
@@ -87,7 +90,7 @@ function footer(message, is_outgoing) {
 		"whatsapp-footer",
 		message.is_edited && !message.is_deleted ? element("span", "", __("Edited")) : null,
 		element("span", "whatsapp-time", time_of(message.timestamp_ms)),
-		is_outgoing && status_ticks(message.status)
+		is_outgoing && status_ticks(message.status),
 	);
 }
 

@@ -34,7 +34,9 @@ export class MessageThread {
 		this.scroller.tabIndex = 0;
 		this.scroller.setAttribute("role", "log");
 		this.scroller.setAttribute("aria-label", __("Messages"));
-		this.scroller.addEventListener("scroll", () => this.is_at_end() && (this.news.hidden = true));
+		this.scroller.addEventListener("scroll", () => {
+			if (this.is_at_end()) this.news.hidden = true;
+		});
 		this.news = element("button", "btn btn-primary btn-xs whatsapp-news", __("New Messages"));
 		this.news.type = "button";
 		this.news.hidden = true;
@@ -119,7 +121,7 @@ export class MessageThread {
 		return ask(
 			"conversations.get_messages",
 			{ conversation: this.conversation, limit: PAGE, ...(before && { before }) },
-			{ silent: !was_clicked }
+			{ silent: !was_clicked },
 		);
 	}
 
@@ -146,7 +148,9 @@ export class MessageThread {
 		const wanted = [];
 		let day = null;
 		for (const message of this.in_order()) {
-			if (day !== (day = day_of(message.timestamp_ms))) {
+			const its_day = day_of(message.timestamp_ms);
+			if (its_day !== day) {
+				day = its_day;
 				const label = day_label(message.timestamp_ms);
 				wanted.push({ key: `day ${day}`, signature: label, make: () => separator(label) });
 			}

@@ -21,7 +21,7 @@ export class QRCodeDialog {
 				whatsapp_qr_code: (event) => this.is_ours(event) && this.get_qr_code(),
 				whatsapp_session_status: (event) => this.is_ours(event) && this.show(event),
 			},
-			() => this.ask()
+			() => this.ask(),
 		);
 	}
 
@@ -59,12 +59,12 @@ export class QRCodeDialog {
 				element(
 					"p",
 					"",
-					__("On the phone open WhatsApp, then Linked devices, then Link a device, and scan this code.")
+					__("On the phone open WhatsApp, then Linked devices, then Link a device, and scan this code."),
 				),
 				this.image,
 				this.waiting,
-				this.countdown
-			)
+				this.countdown,
+			),
 		);
 	}
 
@@ -72,7 +72,7 @@ export class QRCodeDialog {
 		return ask(
 			"session.connect_session",
 			{ session: this.session },
-			{ freeze: true, freeze_message: __("Connecting...") }
+			{ freeze: true, freeze_message: __("Connecting...") },
 		);
 	}
 
@@ -112,7 +112,7 @@ export class QRCodeDialog {
 			this.say(
 				state.status === "Connecting"
 					? __("Connecting. If the phone is linked already, no code is needed.")
-					: __("Waiting for the QR code...")
+					: __("Waiting for the QR code..."),
 			);
 		}
 	}

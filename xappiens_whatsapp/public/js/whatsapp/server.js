@@ -29,7 +29,7 @@ function answer_of(options) {
 	return new Promise((resolve) => {
 		frappe.call(options).then(
 			({ message }) => resolve(message),
-			() => resolve(undefined)
+			() => resolve(undefined),
 		);
 	});
 }

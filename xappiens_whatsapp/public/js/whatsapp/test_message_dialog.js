@@ -17,7 +17,7 @@ export class TestMessageDialog {
 			"WhatsApp Session",
 			session,
 			{ whatsapp_message_status: (event) => event.message === this.message && this.look() },
-			() => this.look()
+			() => this.look(),
 		);
 	}
 
@@ -62,7 +62,7 @@ export class TestMessageDialog {
 		const name = await ask(
 			"messages.send_message",
 			{ session: this.session, to, content },
-			{ btn: this.dialog.get_primary_btn() }
+			{ btn: this.dialog.get_primary_btn() },
 		);
 		if (!name) return;
 		this.message = name;
@@ -88,7 +88,7 @@ export class TestMessageDialog {
 		this.progress.replaceChildren(
 			status_ticks(status),
 			element("span", "", status_label(status)),
-			error_message ? element("div", "whatsapp-error", error_message) : ""
+			error_message ? element("div", "whatsapp-error", error_message) : "",
 		);
 	}
 }
