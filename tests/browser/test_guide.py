@@ -27,7 +27,7 @@ def test_javascript_block_syncs_the_session_and_says_so(
 	page = desk("Administrator", f"/app/whatsapp-session/{SESSION}")
 	page.wait_for_function("window.cur_frm && cur_frm.doc && cur_frm.doc.name === 'demo_session'")
 
-	with page.expect_console_message(lambda message: "sync_run" in message.text, timeout=30_000) as said:
+	with page.expect_console_message(lambda message: "success" in message.text, timeout=30_000) as said:
 		page.evaluate(f"(() => {{ const frm = cur_frm;\n{block.text}\n}})()")
 
 	expect(page.locator(".desk-alert").first).to_contain_text("Sincronización completada")
