@@ -17,7 +17,9 @@ from xappiens_whatsapp.install import DOCTYPES, MODULE
 
 PACKAGE = Path(frappe.get_app_path("xappiens_whatsapp"))
 LONG_PATH = "xappiens_whatsapp.xappiens_whatsapp.doctype"
-INSIDE_ITSELF = "xappiens_whatsapp.xappiens_whatsapp.xappiens_whatsapp"  # what a walk comes upon, and cannot import
+INSIDE_ITSELF = (
+	"xappiens_whatsapp.xappiens_whatsapp.xappiens_whatsapp"  # what a walk comes upon, and cannot import
+)
 # `xappiens_whatsapp.doctype` that is not the end of the long path
 SHORT_PATH = re.compile(r"(?<!xappiens_whatsapp\.)\bxappiens_whatsapp\.doctype\b")
 

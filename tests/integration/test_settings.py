@@ -32,8 +32,16 @@ REFUSED = [
 	({"api_base_url": "https://inbox-hub.example:port"}, "API Base URL", "https://inbox-hub.example"),
 	({"api_base_url": "https://inbox-hub.example:99999"}, "API Base URL", "https://inbox-hub.example"),
 	({"api_base_url": "https://user:pass@inbox-hub.example"}, "API Base URL", "https://inbox-hub.example"),
-	({"api_base_url": "https://inbox-hub.example@other.example"}, "API Base URL", "https://inbox-hub.example"),
-	({"api_base_url": "https://inbox-hub.example\\@other.example"}, "API Base URL", "https://inbox-hub.example"),
+	(
+		{"api_base_url": "https://inbox-hub.example@other.example"},
+		"API Base URL",
+		"https://inbox-hub.example",
+	),
+	(
+		{"api_base_url": "https://inbox-hub.example\\@other.example"},
+		"API Base URL",
+		"https://inbox-hub.example",
+	),
 	({"api_base_url": "https://inbox hub.example"}, "API Base URL", "https://inbox-hub.example"),
 	({"api_base_url": "https://inbox-hub.example/a/../b"}, "API Base URL", "https://inbox-hub.example"),
 	({"api_base_url": "https://inbox-hub.example/%2e%2e"}, "API Base URL", "https://inbox-hub.example"),
