@@ -88,7 +88,7 @@ class WhatsAppMessage(PlainTextDocument):
 		self.key_hash = key_hash(self.session, self.message_id) if self.message_id else None
 		self.name = name_of(self.key_hash or frappe.generate_hash(length=NAME_LENGTH))
 
-	def before_insert(self) -> None:
+	def before_validate(self) -> None:
 		self.content = self.content or ""
 
 	# Frappe CRM hooks this DocType by name and reads the fields of another WhatsApp app: these stand in for them.
