@@ -20,7 +20,18 @@ KEYED = ("WhatsApp Contact", "WhatsApp Conversation", "WhatsApp Message", "Whats
 COLUMNS_OF_FRAPPE = {"parent", "parentfield", "parenttype"}
 
 # ids that MariaDB's collation takes for equal in groups
-LOOKALIKES = ("ABC", "abc", "Abc", "àbc", "abc ", "👍", "😂", "❤", "josé", unicodedata.normalize("NFD", "josé"))
+LOOKALIKES = (
+	"ABC",
+	"abc",
+	"Abc",
+	"àbc",
+	"abc ",
+	"👍",
+	"😂",
+	"❤",
+	"josé",
+	unicodedata.normalize("NFD", "josé"),
+)
 
 # what on_doctype_update makes, without the indexes of single fields
 INDEXES = {
