@@ -33,7 +33,11 @@ def _serve(listener: socket.socket, server: BareServer, answer: Callable[[socket
 			connection, _address = listener.accept()
 		except OSError:
 			return
-		with connection:
-			if request := connection.recv(65_536):
-				server.requests.append(request.decode("latin-1").partition("\r\n")[0])
-				answer(connection)
+		threading.Thread(target=_answer, args=(connection, server, answer), daemon=True).start()
+
+
+def _answer(connection: socket.socket, server: BareServer, answer: Callable[[socket.socket], None]) -> None:
+	with connection:
+		if request := connection.recv(65_536):
+			server.requests.append(request.decode("latin-1").partition("\r\n")[0])
+			answer(connection)

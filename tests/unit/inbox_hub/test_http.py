@@ -432,17 +432,20 @@ def test_a_safe_call_that_is_cut_off_is_made_again(make_transport: MakeTransport
 
 
 def test_a_send_does_not_use_a_connection_that_lay_idle(make_transport: MakeTransport) -> None:
-	served = count()
+	second_requests = []
 
-	def answer_once(connection: socket.socket) -> None:
-		next(served)
+	def answer_and_stay(connection: socket.socket) -> None:
 		connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		connection.settimeout(10)
+		with suppress(OSError):
+			second_requests.append(connection.recv(65_536))
 
-	with bare_server(answer_once) as server:
+	with bare_server(answer_and_stay) as server:
 		transport = make_transport(base_url=server.url)
 		transport.request(GET)
 		assert transport.request(SEND) == {}
-		assert len(server.requests) == next(served) == 2
+		assert [line.split()[0] for line in server.requests] == ["GET", "POST"]
+	assert not any(second_requests)
 
 
 def test_an_answer_without_end_is_not_read_to_the_end(
