@@ -12,6 +12,7 @@ export_python_type_annotations = True
 
 before_install = "xappiens_whatsapp.install.before_install"
 after_install = "xappiens_whatsapp.install.after_install"
+after_uninstall = "xappiens_whatsapp.install.after_uninstall"
 
 _follows_session = (
 	"WhatsApp Session",

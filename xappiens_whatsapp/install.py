@@ -5,6 +5,7 @@ from __future__ import annotations
 import frappe
 from frappe import _
 
+APP = "xappiens_whatsapp"
 MODULE = "Xappiens Whatsapp"
 DOCTYPES = (
 	"WhatsApp Settings",
@@ -52,3 +53,17 @@ def after_install() -> None:
 	log_settings = frappe.get_single("Log Settings")
 	log_settings.register_doctype("WhatsApp Webhook Event", days=DAYS_TO_KEEP_EVENTS)
 	log_settings.save(ignore_permissions=True)
+
+
+def after_uninstall() -> None:
+	"""Take away what Frappe leaves behind: the settings with their secrets, the minute job, the row in Log Settings.
+
+	The roles stay, since somebody may have given them rights elsewhere.
+	"""
+	if APP in frappe.get_installed_apps():
+		return  # `uninstall-app --dry-run` calls this hook too
+	frappe.db.delete("Singles", {"doctype": ("in", DOCTYPES)})
+	frappe.db.delete("__Auth", {"doctype": ("in", DOCTYPES)})
+	frappe.db.delete("Scheduled Job Type", {"method": ("like", f"{APP}.%")})
+	frappe.db.delete("Logs To Clear", {"ref_doctype": ("in", DOCTYPES)})
+	frappe.db.commit()  # Frappe has committed the rest already, and does not do it again
