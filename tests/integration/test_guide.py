@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import importlib
+import csv
+import importlib.util
 import inspect
 import io
 import re
@@ -335,10 +336,11 @@ def test_methods_of_the_guide_have_these_parameters(heading: str, owner: Any) ->
 			assert set(guide.code(parameters)) <= set(signature.parameters), method
 
 
-def test_settings_of_the_guide_are_fields_with_these_defaults() -> None:
+def test_settings_of_the_guide_are_fields_with_these_defaults_and_translations() -> None:
 	fields = {field.label: field for field in frappe.get_meta("WhatsApp Settings").fields}
-	named = [label for row in guide.table("1. Configurar WhatsApp Settings") for label in row[0].split(", ")]
-	assert [label for label in named if label not in fields] == []
+	for labels, translated, _what in guide.table("1. Configurar WhatsApp Settings"):
+		assert set(labels.split(", ")) <= set(fields)
+		assert ", ".join(in_spanish(label) for label in labels.split(", ")) == translated
 
 	(example,) = (block for block in guide.blocks("") if block.heading == "1. Configurar WhatsApp Settings")
 	shown = dict(line.split(": ", 1) for line in example.text.splitlines())
@@ -347,14 +349,21 @@ def test_settings_of_the_guide_are_fields_with_these_defaults() -> None:
 		assert fields[label].default == shown[label]
 
 
-def test_buttons_of_the_guide_are_on_the_forms() -> None:
+def test_buttons_of_the_guide_are_on_the_forms_and_have_these_translations() -> None:
 	session_form = (FORM_SCRIPTS / "whatsapp_session" / "whatsapp_session.js").read_text()
 	settings_form = (FORM_SCRIPTS / "whatsapp_settings" / "whatsapp_settings.js").read_text()
-	for row in guide.table("3. Crear y Conectar la Sesión"):
-		assert f'add_custom_button(__("{row[0]}")' in session_form
+	for cell, _who in guide.table("3. Crear y Conectar la Sesión"):
+		button, _, translated = cell.removesuffix(")").partition(" (")
+		assert f'add_custom_button(__("{button}")' in session_form
+		assert in_spanish(button) == translated
 	for button in ("Test Connection", "Register Webhook"):
-		assert f"**{button}**" in guide.section("1. Configurar WhatsApp Settings")
+		assert f"- **{button}** ({in_spanish(button)}):" in guide.section("1. Configurar WhatsApp Settings")
 		assert f'add_custom_button(__("{button}")' in settings_form
+
+
+def in_spanish(text: str) -> str:
+	with (FORM_SCRIPTS.parent / "translations" / "es.csv").open() as file:
+		return next((row[1] for row in csv.reader(file) if row and row[0] == text), text)
 
 
 def test_errors_and_states_of_the_guide_exist() -> None:
