@@ -17,7 +17,9 @@ def left_behind() -> dict[str, int]:
 
 
 @pytest.mark.leaves("Logs To Clear")
-def test_uninstalled_app_leaves_neither_settings_nor_secrets_nor_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uninstalled_app_leaves_neither_settings_nor_secrets_nor_jobs(
+	monkeypatch: pytest.MonkeyPatch,
+) -> None:
 	factories.set_up()
 	assert all(left_behind().values())
 	monkeypatch.setattr(frappe, "get_installed_apps", lambda: ["frappe"])
