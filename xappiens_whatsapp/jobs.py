@@ -40,7 +40,7 @@ def nudge() -> None:
 	try:
 		if get_redis_conn().set(f"{frappe.local.site}|whatsapp|nudged", 1, nx=True, ex=NUDGE_SECONDS):
 			frappe.enqueue("xappiens_whatsapp.jobs.every_minute", queue="short")
-	except redis.exceptions.ConnectionError:
+	except redis.exceptions.RedisError:
 		frappe.logger().error("The job queue cannot be reached; the scheduler will see to what is due")
 
 
@@ -103,12 +103,19 @@ def request_scheduled_syncs() -> None:
 	if not settings.auto_sync_enabled:
 		return
 	before = add_to_date(times.now(), minutes=-settings.sync_interval)
+	# A sync that failed leaves `last_sync` as it was: it, too, is tried again only after the interval.
+	tried = set(
+		frappe.get_all(
+			sync_runs.DOCTYPE, filters={"creation": (">=", before)}, pluck="session", distinct=True
+		)
+	)
 	for session in frappe.get_all(
 		sessions.DOCTYPE,
 		filters={"is_connected": 1, "last_sync": ("<", before), "sync_due": ("is", "not set")},
 		pluck="name",
 	):
-		request_sync(session, "Scheduler")
+		if session not in tried:
+			request_sync(session, "Scheduler")
 	frappe.db.commit()
 
 
@@ -142,6 +149,12 @@ def _run_to_work_on(session: str) -> str | None:
 		if early > SLEEP_SECONDS:
 			return None  # the minute job comes back
 		time.sleep(early)
+		frappe.db.commit()
+		# Read again under the lock: another job may have fulfilled the wish meanwhile.
+		row = frappe.db.get_value(
+			sessions.DOCTYPE, session, ["sync_due", "sync_due_trigger"], as_dict=True, for_update=True
+		)
+	if row and row.sync_due:
 		run = sync_runs.open_run(session, row.sync_due_trigger or "Scheduler")
 	else:
 		run = sync_runs.unfinished(session)
@@ -167,7 +180,7 @@ def _enqueue(method: str, queue: str, session: str) -> None:
 	def hint() -> None:
 		try:
 			frappe.enqueue(method, queue=queue, session=session)
-		except redis.exceptions.ConnectionError:
+		except redis.exceptions.RedisError:
 			frappe.logger().error(
 				f"{method}: the job queue cannot be reached; the minute job will see to {session}"
 			)

@@ -18,7 +18,9 @@ from xappiens_whatsapp.store import sessions, times
 from xappiens_whatsapp.store.bulk import Counts
 
 DOCTYPE = "WhatsApp Sync Run"
-STALE_AFTER = timedelta(seconds=90)  # a page with all its retries and waits takes less
+# A worker that died is replaced by the minute job after this, so within two minutes. One that is merely slow loses its
+# page, not its rows: it is stored by whoever took over.
+STALE_AFTER = timedelta(seconds=45)
 UNFINISHED = ("Queued", "Running")
 COUNTED = ("processed", "created", "updated", "errors")
 NOTES_LENGTH = 20_000
@@ -34,7 +36,9 @@ class Claim:
 
 
 def open_run(session: str, trigger: str) -> str:
-	"""The session's unfinished run; a new one if there is none. The wish to sync is fulfilled by it. The caller commits.
+	"""The session's unfinished run; a new one if there is none. The caller commits.
+
+	A run that begins from now on fulfils the wish to sync. One that has begun does not: another follows it.
 
 	Args:
 		session: the session's name.
@@ -57,6 +61,8 @@ def open_run(session: str, trigger: str) -> str:
 			}
 		)
 		run = doc.insert(ignore_permissions=True).name
+	elif frappe.db.get_value(DOCTYPE, run, "started_at"):
+		return run  # it may be past what the wish is about: the wish stands until a run begins after it
 	frappe.db.set_value(
 		sessions.DOCTYPE, session, {"sync_due": None, "sync_due_trigger": None}, update_modified=False
 	)
@@ -130,7 +136,7 @@ def save(
 		f"""
 		UPDATE `tabWhatsApp Sync Run`
 		SET {assignments}, `cursor` = %(cursor)s, phase = %(phase)s, phase_done = %(done)s, phase_total = %(total)s,
-			calls = calls + %(calls)s, seconds_waited = seconds_waited + %(waited)s, heartbeat = %(now)s,
+			hub_pauses = 0, calls = calls + %(calls)s, seconds_waited = seconds_waited + %(waited)s, heartbeat = %(now)s,
 			notes = LEFT(CONCAT(IFNULL(notes, ''), %(notes)s), %(notes_length)s), modified = %(now)s
 		WHERE name = %(run)s AND claim = %(token)s
 		""",

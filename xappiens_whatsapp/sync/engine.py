@@ -14,7 +14,7 @@ import frappe
 from xappiens_whatsapp import realtime
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.inbox_hub import clock
-from xappiens_whatsapp.inbox_hub.errors import HubUnavailable, InboxHubError, RateLimited
+from xappiens_whatsapp.inbox_hub.errors import HubUnavailable, InboxHubError, Misconfigured, RateLimited
 from xappiens_whatsapp.live import store_live_message
 from xappiens_whatsapp.store import contacts, sessions, sync_runs, times, transaction
 from xappiens_whatsapp.store.bulk import Counts
@@ -58,9 +58,11 @@ def work(claim: sync_runs.Claim, client: WhatsAppAPIClient, *, deadline: float) 
 	except RateLimited as error:
 		return _pause(claim, error.retry_after or 1)
 	except HubUnavailable as error:
-		if run.hub_pauses >= HUB_DOWN_PAUSES:
+		# Pauses in a row: each stored page begins the count anew.
+		pauses = sync_runs.load(claim.run).hub_pauses
+		if isinstance(error, Misconfigured) or pauses >= HUB_DOWN_PAUSES:
 			return _fail(claim, error)
-		frappe.db.set_value(sync_runs.DOCTYPE, claim.run, "hub_pauses", run.hub_pauses + 1)
+		frappe.db.set_value(sync_runs.DOCTYPE, claim.run, "hub_pauses", pauses + 1)
 		return _pause(claim, HUB_DOWN_PAUSE)
 	except InboxHubError as error:
 		return _fail(claim, error)
@@ -150,7 +152,10 @@ def _step(
 			total=total,
 			calls=client.calls - calls,
 			seconds_waited=client.seconds_waited - waited,
-			notes=[f"{phase} {error.path}: {error.reason}" for error in fetched.errors],
+			notes=[
+				*fetched.notes,
+				*(f"{phase} {error.path}: {error.reason}" for error in fetched.errors),
+			],
 		)
 		reporter.report(phase, done, total)
 

@@ -14,9 +14,12 @@ from typing import Any
 import frappe
 
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
-from xappiens_whatsapp.inbox_hub import payloads, records
+from xappiens_whatsapp.inbox_hub import jids, payloads, records
+from xappiens_whatsapp.inbox_hub.answers import is_chats_fault
+from xappiens_whatsapp.inbox_hub.errors import HubUnavailable
 from xappiens_whatsapp.store import contacts, conversations, messages
 from xappiens_whatsapp.store.bulk import Counts
+from xappiens_whatsapp.store.message_rows import preview
 from xappiens_whatsapp.sync.pager import Pager
 
 PAGE_SIZE = 100  # the Hub's documented maximum
@@ -31,6 +34,7 @@ class Cursor:
 	pager: Pager = field(default_factory=Pager)
 	chats: list[str] = field(default_factory=list)  # JIDs still to be visited by the messages phase
 	visited: int = 0
+	derives_chats: bool = False  # the Hub cannot list its chats (docs/hub.md, F1)
 
 	@classmethod
 	def from_dict(cls, values: dict[str, Any]) -> Cursor:
@@ -58,6 +62,7 @@ class Fetched:
 	store: Callable[[], Counts]
 	late: Sequence[records.Message] = ()
 	errors: Sequence[records.RecordError] = ()
+	notes: Sequence[str] = ()
 
 
 def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | None:
@@ -106,8 +111,52 @@ def progress(cursor: Cursor) -> tuple[int, int]:
 def _fetch_chats(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | None:
 	if cursor.pager.is_done:
 		return None
-	page = payloads.parse_chats(client.get_session_chats(page=cursor.pager.page, limit=PAGE_SIZE))
+	if cursor.derives_chats:
+		return _derive_chats(client, scope, cursor)
+	try:
+		answer = client.get_session_chats(page=cursor.pager.page, limit=PAGE_SIZE)
+	except HubUnavailable as error:
+		if not is_chats_fault(error):
+			raise
+		cursor.derives_chats, cursor.pager = True, Pager()
+		fetched = _derive_chats(client, scope, cursor)
+		fetched.notes = [
+			"chats: Inbox Hub cannot list its chats (F1). They are derived from its newest messages."
+		]
+		return fetched
+	page = payloads.parse_chats(answer)
 	chats = page.records if cursor.pager.advance(page, PAGE_SIZE) else ()
+	return Fetched(
+		store=lambda: conversations.upsert(scope.session, chats, is_first_sync=scope.is_first_sync),
+		errors=page.errors,
+	)
+
+
+def _derive_chats(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched:
+	"""A page of the messages of all chats, as chats: names stay what they are, and unread counts are not known.
+
+	The list is read no further than the messages phase would need.
+	"""
+	page = payloads.parse_messages(client.get_messages(page=cursor.pager.page, limit=PAGE_SIZE))
+	found = page.records if cursor.pager.advance(page, PAGE_SIZE) else ()
+	if cursor.pager.seen >= scope.recent_chats * scope.messages_per_chat:
+		cursor.pager.is_done = True
+	newest: dict[str, records.Message] = {}
+	for message in found:
+		known = newest.get(message.chat_jid)
+		if message.has_conversation and (
+			not known or (message.timestamp_ms or 0) > (known.timestamp_ms or 0)
+		):
+			newest[message.chat_jid] = message
+	chats = [
+		records.Chat(
+			jid=jid,
+			phone_number=jids.phone_of(jid),
+			is_group=jids.is_group(jid),
+			last_message=records.LastMessage(preview(message), message.timestamp_ms, message.from_me),
+		)
+		for jid, message in newest.items()
+	]
 	return Fetched(
 		store=lambda: conversations.upsert(scope.session, chats, is_first_sync=scope.is_first_sync),
 		errors=page.errors,
