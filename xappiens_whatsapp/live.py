@@ -70,7 +70,7 @@ def describe(message: str, error: Exception) -> HookFailure:
 
 
 def run_hooks_again(message: str) -> None:
-	"""Run for a stored message what its insert would have run. The caller commits.
+	"""Run for a stored message what its insert would have run; nothing if it was deleted meanwhile. The caller commits.
 
 	Args:
 		message: its name.
@@ -78,6 +78,8 @@ def run_hooks_again(message: str) -> None:
 	Raises:
 		Whatever a hook raises.
 	"""
+	if not frappe.db.exists(messages.DOCTYPE, message):
+		return
 	doc = frappe.get_doc(messages.DOCTYPE, message)
 	for event in ("before_insert", "before_validate", "validate", "before_save"):
 		doc.run_method(event)

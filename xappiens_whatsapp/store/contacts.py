@@ -53,13 +53,14 @@ def upsert(session: str, contacts: Sequence[records.Contact]) -> bulk.Counts:
 	return bulk.Counts(processed=len(contacts), created=len(new), updated=len(changes))
 
 
-def find_or_create(session: str, jid: str, push_name: str = "") -> str:
-	"""The contact of a JID that a live message or event named; created, with all hooks, if it is new.
+def find_or_create(session: str, jid: str, push_name: str = "", *, run_hooks: bool = True) -> str:
+	"""The contact of a JID that a live message or event named; created if it is new.
 
 	Args:
 		session: the session's name.
 		jid: of a user or a group, in normal form.
 		push_name: how they call themselves, "" if unknown.
+		run_hooks: insert a new one as a document, with all hooks.
 
 	Returns:
 		The name of the contact.
@@ -67,15 +68,16 @@ def find_or_create(session: str, jid: str, push_name: str = "") -> str:
 	record = records.Contact(
 		jid=jid, phone_number=jids.phone_of(jid), push_name=push_name, is_group=jids.is_group(jid)
 	)
-	return apply(session, record)
+	return apply(session, record, run_hooks=run_hooks)
 
 
-def apply(session: str, record: records.Contact) -> str:
-	"""Store one contact of which a live event tells; a new one is inserted as a document, with all hooks.
+def apply(session: str, record: records.Contact, *, run_hooks: bool = True) -> str:
+	"""Store one contact of which a live event tells.
 
 	Args:
 		session: the session's name.
 		record: what is said; empty parts change nothing.
+		run_hooks: insert a new one as a document, with all hooks.
 
 	Returns:
 		The name of the contact.
@@ -87,8 +89,12 @@ def apply(session: str, record: records.Contact) -> str:
 			bulk.update_rows(DOCTYPE, {row.name: change})
 			_rename_conversation(hash_, row.contact_name, change.get("contact_name"))
 		return row.name
-	doc = frappe.get_doc({"doctype": DOCTYPE, **_new_row(session, hash_, record)})
-	return doc.insert(ignore_permissions=True).name
+	new = _new_row(session, hash_, record)
+	if run_hooks:
+		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True)
+	else:
+		bulk.insert_rows(DOCTYPE, [new])
+	return new["name"]
 
 
 def link_conversations(session: str) -> None:

@@ -98,14 +98,17 @@ def ensure(session: str, chat_jids: Iterable[str]) -> dict[str, frappe._dict]:
 	return found
 
 
-def find_or_create(session: str, jid: str, contact: str | None, name: str = "") -> str:
-	"""The conversation of a live message; created, with all hooks, if it is new.
+def find_or_create(
+	session: str, jid: str, contact: str | None, name: str = "", *, run_hooks: bool = True
+) -> str:
+	"""The conversation of a live message; created if it is new.
 
 	Args:
 		session: the session's name.
 		jid: of the chat, in normal form.
 		contact: the WhatsApp Contact to link.
 		name: what to call a new one, "" if unknown.
+		run_hooks: insert a new one as a document, with all hooks.
 
 	Returns:
 		The name of the conversation.
@@ -117,10 +120,13 @@ def find_or_create(session: str, jid: str, contact: str | None, name: str = "") 
 			frappe.db.set_value(DOCTYPE, row.name, "contact", contact)
 		return row.name
 	chat = records.Chat(jid=jid, phone_number=jids.phone_of(jid), name=name, is_group=jids.is_group(jid))
-	doc = frappe.get_doc({"doctype": DOCTYPE, **_new_row(session, hash_, chat, False), "contact": contact})
-	doc.insert(ignore_permissions=True)
-	realtime.conversation(session, doc.name)
-	return doc.name
+	new = {**_new_row(session, hash_, chat, False), "contact": contact}
+	if run_hooks:
+		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True)
+	else:
+		bulk.insert_rows(DOCTYPE, [new])
+	realtime.conversation(session, new["name"])
+	return new["name"]
 
 
 def record_message(

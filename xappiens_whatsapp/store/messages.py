@@ -106,8 +106,8 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 	Args:
 		session: the session's name.
 		message: incoming, or written on the phone, or the echo of one of our own.
-		run_hooks: insert as a document, so that notifications, assignment rules and other apps' hooks run. Without,
-			the row alone is written.
+		run_hooks: insert as documents, so that notifications, assignment rules and other apps' hooks run. Without, the
+			rows alone are written.
 
 	Returns:
 		The message's row; None for stories and broadcasts, which are not stored.
@@ -122,8 +122,14 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 
 	is_group = jids.is_group(message.chat_jid)
 	name_of_chat = "" if message.from_me or is_group else message.push_name
-	contact = None if is_group else contacts.find_or_create(session, message.chat_jid, name_of_chat)
-	conversation = conversations.find_or_create(session, message.chat_jid, contact, name_of_chat)
+	contact = (
+		None
+		if is_group
+		else contacts.find_or_create(session, message.chat_jid, name_of_chat, run_hooks=run_hooks)
+	)
+	conversation = conversations.find_or_create(
+		session, message.chat_jid, contact, name_of_chat, run_hooks=run_hooks
+	)
 	if message.from_me and (own := _claimed_without_id(session, conversation, message.text)):
 		take_id(own, session, message_id, message)
 		return Received(own, conversation, is_new=False)
