@@ -60,8 +60,9 @@ def handle_webhook() -> Response:
 	"""Take one event of Inbox Hub.
 
 	Returns:
-		200 once the event is stored; 401 if the signature is missing or wrong; 400 if the body is not a JSON object; 413
-		if it is too large; 503 if it could not be stored, so that Inbox Hub sends it again.
+		200 once the event is stored; 401 if the signature is missing or wrong; 400 if the body is not a JSON object or the
+		headers name another event or session than it; 413 if it is too large; 503 if it could not be stored, so that
+		Inbox Hub sends it again.
 	"""
 	body = frappe.request.get_data()
 	if len(body) > LARGEST_BODY:
@@ -79,6 +80,8 @@ def handle_webhook() -> Response:
 		return _refuse(400, "not_json")
 
 	headers = {name: value for name in KEPT_HEADERS if (value := frappe.request.headers.get(name))}
+	if _contradict(content, headers):
+		return _refuse(400, "headers_contradict_body")
 	stored = _store(content, text, headers)
 	if not stored:
 		return _refuse(503, "not_stored")
@@ -152,6 +155,15 @@ def _verify(body: bytes) -> None:
 		secrets.append(settings.get_password("webhook_secret_previous", raise_exception=False))
 	header = next((value for name in SIGNATURE_HEADERS if (value := frappe.request.headers.get(name))), None)
 	signature.verify(body, header, [secret for secret in secrets if secret])
+
+
+def _contradict(content: dict, headers: dict[str, str]) -> bool:
+	"""Whether the headers, which nobody signed, name another event or session than the signed body."""
+	try:
+		payloads.parse_event(content, headers)
+	except PayloadError as error:
+		return error.path in ("X-Webhook-Event", "X-Webhook-Session")
+	return False
 
 
 def _store(content: dict, text: str, headers: dict[str, str]) -> events.Stored | None:
