@@ -157,11 +157,9 @@ class HubTransport:
 			self._pacer.learn(call, outcome.headers)
 		try:
 			return understand(call, outcome, self._secrets_of(call, token))
-		except RateLimited as error:
-			if not call.is_public:
-				self._pacer.block(call, error.retry_after, outcome.headers)
-			return error.with_traceback(None)
 		except InboxHubError as error:
+			if isinstance(error, RateLimited) and not call.is_public:
+				self._pacer.block(call, error.retry_after, outcome.headers)
 			# Without the frames it came through: they hold the Hub's answer unmasked.
 			return error.with_traceback(None)
 

@@ -31,11 +31,14 @@ class Hub:
 		self.error: InboxHubError | None = None
 		self.expires_in: object = "24h"
 		self.seconds = 0.0
+		self.asked_again = threading.Event()
 		self.may_answer = threading.Event()
 		self.may_answer.set()
 
 	def __call__(self) -> dict:
 		self.logins += 1
+		if self.logins == 2:
+			self.asked_again.set()
 		time.sleep(self.seconds)
 		self.may_answer.wait(10)
 		if self.error:
@@ -106,8 +109,7 @@ def test_a_token_is_renewed_before_it_ends_while_others_go_on_with_it(
 	with ThreadPoolExecutor(2) as threads:
 		hub.may_answer.clear()
 		renewing = threads.submit(worker.token)
-		while hub.logins < 2:
-			time.sleep(0.01)
+		assert hub.asked_again.wait(10)
 		assert worker.token().access.reveal() == "sentinel-token-1"
 		hub.may_answer.set()
 		assert renewing.result().access.reveal() == "sentinel-token-2"
