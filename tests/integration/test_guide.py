@@ -186,6 +186,14 @@ def test_python_block_runs_and_prints_what_it_says(block: Block, hub: Simulator,
 	check(run)
 
 
+@pytest.mark.parametrize("block", guide.blocks("python", guide.IN_ENGLISH), ids=str)
+def test_python_block_of_the_english_guide_runs(block: Block, hub: Simulator) -> None:
+	with contextlib.redirect_stdout(io.StringIO()):
+		exec(compile(block.text, f"docs/guide.md:{block.line}", "exec"), {})
+
+	assert count("Message") > 0
+
+
 @pytest.mark.leaves("DocType", "DocField", "DocPerm", "DocType Link", "DocType Action", "DocType State")
 @pytest.mark.parametrize("block", guide.blocks("bash"), ids=str)
 def test_bash_block_runs_as_far_as_it_can(block: Block, hub: Simulator) -> None:

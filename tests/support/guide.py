@@ -1,4 +1,5 @@
-"""The user's guide as a test reads it: its fenced blocks, tables and lists, each under its heading."""
+"""The user's guide (docs/guia.md) as a test reads it: its fenced blocks, tables and lists, each under its heading. Its
+short English counterpart has blocks, too."""
 
 import ast
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guia.md"
+IN_ENGLISH = GUIDE.with_name("guide.md")
 FENCE = re.compile(
 	r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
@@ -30,13 +32,9 @@ class Block:
 		return f"{self.language} in line {self.line}: {self.heading}"
 
 
-def read() -> str:
-	return GUIDE.read_text()
-
-
-def blocks(language: str | None = None) -> list[Block]:
-	"""The guide's blocks, in order; those of one language if it is given."""
-	text, titles = read(), headings()
+def blocks(language: str | None = None, document: Path = GUIDE) -> list[Block]:
+	"""The blocks of a document, in order; those of one language if it is given."""
+	text, titles = document.read_text(), headings(document)
 	found = [
 		Block(
 			fence["language"],
@@ -49,9 +47,9 @@ def blocks(language: str | None = None) -> list[Block]:
 	return [block for block in found if language in (None, block.language)]
 
 
-def headings() -> list[re.Match[str]]:
-	"""The guide's headings, in order; a comment in a block is none."""
-	text = read()
+def headings(document: Path = GUIDE) -> list[re.Match[str]]:
+	"""The headings of a document, in order; a comment in a block is none."""
+	text = document.read_text()
 	fences = [range(*match.span()) for match in FENCE.finditer(text)]
 	return [match for match in HEADING.finditer(text) if not any(match.start() in fence for fence in fences)]
 
@@ -60,7 +58,7 @@ def section(heading: str) -> str:
 	"""The text from a heading (the first with these words) to the next one of any level."""
 	titles = headings()
 	place = [title[1] for title in titles].index(heading)
-	return read()[titles[place].end() : titles[place + 1].start()]
+	return GUIDE.read_text()[titles[place].end() : titles[place + 1].start()]
 
 
 def table(heading: str) -> list[list[str]]:
