@@ -26,6 +26,22 @@ def test_a_page_that_has_all_keys_is_left_as_it_is() -> None:
 	assert completion.complete_contacts(body) == body
 
 
+def test_rows_that_have_all_keys_are_left_as_they_are() -> None:
+	last = {"content": "Hi", "timestamp": 1_760_524_200, "fromMe": False}
+	chats = [{"chatId": PERSON, "name": "", "lastMessage": last, "unreadCount": 0, "isGroup": False}]
+	message = {
+		"messageId": "A1",
+		"chatId": PERSON,
+		"content": "Hi",
+		"timestamp": 1_760_524_200,
+		"fromMe": True,
+	}
+	assert completion.complete_chats({"data": {"chats": chats}}) == {"data": {"chats": chats}}
+	assert completion.complete_messages({"data": {"messages": [message]}}) == {
+		"data": {"messages": [message]}
+	}
+
+
 @pytest.mark.parametrize(
 	"body",
 	[

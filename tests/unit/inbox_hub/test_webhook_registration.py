@@ -163,3 +163,13 @@ def test_a_hub_that_ignores_the_page_is_not_asked_for_ever(
 	registered(hub, *[{"name": f"hook {number}", "url": URL} for number in range(100)])
 	assert len(client.list_webhooks()) == 100
 	assert len(hub.calls) == 2
+
+
+def test_a_list_without_end_is_not_read_for_ever(hub: responses.RequestsMock, client: InboxHubClient) -> None:
+	def page(request) -> tuple:
+		first = int(request.params["page"]) * 100
+		return 200, {}, json.dumps({"data": {"webhooks": [{"id": first + number} for number in range(100)]}})
+
+	hub.add_callback("GET", R2, page)
+	assert len(client.list_webhooks()) == 2000
+	assert len(hub.calls) == 20
