@@ -47,13 +47,16 @@ def suggestions(
 		Name and descriptions of what the user may read.
 	"""
 	fields = [field for field in frappe.get_meta(doctype).get_search_fields() if field != "name"]
-	rows = frappe.get_list(
-		doctype,
-		filters=filters,
-		or_filters=[[doctype, field, "like", f"%{txt}%"] for field in ("name", *fields)],
-		fields=["name", *fields],
-		start=start,
-		page_length=page_len,
-		as_list=True,
-	)
+	try:
+		rows = frappe.get_list(
+			doctype,
+			filters=filters,
+			or_filters=[[doctype, field, "like", f"%{txt}%"] for field in ("name", *fields)],
+			fields=["name", *fields],
+			start=start,
+			page_length=page_len,
+			as_list=True,
+		)
+	except frappe.PermissionError:
+		return []  # Frappe's search has no answer for a query that raises
 	return [[name, *(escape_html(cstr(value)) for value in values)] for name, *values in rows]

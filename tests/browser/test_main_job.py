@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from support import factories
 from support.factories import SESSION, new_id
+from support.forms import open_form
 from support.linked import connect_site, count, link_session, wait_for_sync
 from xappiens_whatsapp.api.sync import sync_session_complete
 
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
 
 SMALL = {"rate": 0, "contacts": 12, "chats": 4, "messages": 6}
 HTML = "<img src=x onerror=\"document.title='run'\"> <b>Hola</b>"
-
-
-def open_form(desk: Callable[..., Page], user: str, doctype: str, name: str) -> Page:
-	"""The form of a document, loaded and listening to its room. The page notes if it is ever loaded again."""
-	page = desk(user, f"/app/{doctype.lower().replace(' ', '-')}/{name}")
-	page.wait_for_function("name => window.cur_frm?.doc?.name === name", arg=name)
-	page.wait_for_function("frappe.realtime.socket?.connected")
-	page.evaluate("window.was_never_loaded_again = true")
-	return page
 
 
 def latest_chat() -> frappe._dict:
