@@ -230,6 +230,40 @@ def test_a_list_without_whatsapps_ids_does_not_double_what_came_by_webhook(
 	assert count("Message", conversation=chat.name, content="👍", is_history=0) == 2
 
 
+@pytest.mark.simulator(shape="crm", **FAST)
+def test_a_list_that_begins_to_give_ids_does_not_double_the_history(simulator: Simulator) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	sync_session_complete(SESSION)
+	before = count("Message")
+	assert count("Message", message_id=("like", "NOID-%")) == before
+	simulator.options(crm_message_ids=True)
+
+	answer = sync_session_complete(SESSION)
+
+	assert answer["messages"]["created"] == 0
+	assert count("Message") == before
+	assert count("Message", message_id=("like", "NOID-%")) == 0
+
+
+@pytest.mark.simulator(**FAST)
+def test_an_unconfirmed_message_that_a_sync_finds_is_settled_and_not_doubled(simulator: Simulator) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	sync_session_complete(SESSION)
+	chat = recent_chat()
+	name = send_message("¿Llegó esto?", conversation=chat.name)
+	frappe.db.set_value("WhatsApp Message", name, "status", "Unconfirmed")
+	frappe.db.commit()
+	simulator.phone_message(SESSION, chat=chat.chat_id, text="¿Llegó esto?", webhook=False)
+
+	sync_session_complete(SESSION)
+
+	assert count("Message", content="¿Llegó esto?") == 1
+	assert value("WhatsApp Message", name, "status") in ("Sent", "Delivered", "Read")
+	assert value("WhatsApp Message", name, "message_id")
+
+
 @pytest.mark.simulator(**FAST)
 def test_nothing_leaves_the_site_while_whatsapp_is_switched_off(simulator: Simulator) -> None:
 	connect_site(simulator)

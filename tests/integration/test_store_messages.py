@@ -65,12 +65,13 @@ def test_page_of_known_messages_is_read_and_not_written(session: str) -> None:
 	assert frappe.get_all(MESSAGE, fields=["*"], order_by="name") == before
 
 
-def test_page_of_new_messages_in_known_chats_takes_three_statements(session: str) -> None:
+def test_page_of_new_messages_in_known_chats_takes_four_statements(session: str) -> None:
 	sync(session, page())
 	more = [dataclasses.replace(message, message_id=f"{message.message_id}B") for message in page()]
 	with statements() as made:
 		assert sync(session, more) == Counts(processed=100, created=100)
-	assert [statement.split()[0] for statement in made] == ["SELECT", "SELECT", "INSERT"]
+	# By key, those under another id, their conversations, all new ones.
+	assert [statement.split()[0] for statement in made] == ["SELECT", "SELECT", "SELECT", "INSERT"]
 
 
 def test_same_message_by_webhook_and_by_sync_in_either_order_is_one_row(session: str) -> None:

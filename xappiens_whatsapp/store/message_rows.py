@@ -30,6 +30,7 @@ COLUMNS = (
 	"is_starred",
 	"has_media",
 	"media_url",
+	"message_id",
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import frappe
 
@@ -57,13 +58,14 @@ def compare(session: str, messages: Sequence[records.Message], history_until_ms:
 		if message.has_conversation
 	}
 	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), COLUMNS)
-	strangers = {hash_: message for hash_, message in by_hash.items() if hash_ not in stored}
-	same = _rows_without_their_id(
-		session, [message for message in strangers.values() if not message.message_id]
-	)
+	strangers = [message for hash_, message in by_hash.items() if hash_ not in stored]
+	same = _rows_under_another_id(session, strangers, set(stored))
+	unsettled = _texts_without_id(session) if any(message.from_me for message in strangers) else set()
 	for hash_, message in by_hash.items():
 		if row := stored.get(hash_) or same.get(id(message)):
 			page.known[row.key_hash], page.stored[row.key_hash] = message, row
+		elif message.from_me and message.text in unsettled:
+			page.late.append(message)  # `receive` finds the message of ours that this is
 		elif not message.from_me and (message.timestamp_ms or 0) > history_until_ms:
 			page.late.append(message)
 		else:
@@ -92,7 +94,7 @@ def store_page(session: str, page: Page, history_until_ms: int) -> bulk.Counts:
 		rows.append(row)
 	bulk.insert_rows(DOCTYPE, rows)
 	changes = bulk.locked_changes(
-		DOCTYPE, page.stored, COLUMNS, lambda row: message_rows.changes(row, page.known[row.key_hash])
+		DOCTYPE, page.stored, COLUMNS, lambda row: _all_changes(session, row, page.known[row.key_hash])
 	)
 	bulk.update_rows(DOCTYPE, changes)
 	page.counts.created += len(rows)
@@ -233,10 +235,8 @@ def _quoted(session: str, messages: Sequence[records.Message]) -> dict[str, str]
 
 def _add_to(session: str, name: str, message: records.Message) -> None:
 	"""What a repeated message says beyond what is stored; read again under a lock, since receipts come at any time."""
-	row = frappe.db.get_value(DOCTYPE, name, ["message_id", *COLUMNS], as_dict=True, for_update=True)
-	changes = message_rows.changes(row, message)
-	if message.message_id and message.message_id != row.message_id:
-		changes.update(message_id=message.message_id, key_hash=key_hash(session, message.message_id))
+	row = frappe.db.get_value(DOCTYPE, name, COLUMNS, as_dict=True, for_update=True)
+	changes = _all_changes(session, row, message)
 	if not changes:
 		return
 	frappe.db.set_value(DOCTYPE, name, changes)
@@ -246,19 +246,22 @@ def _add_to(session: str, name: str, message: records.Message) -> None:
 		realtime.message(session, row.conversation, name, row.direction)
 
 
-def _rows_without_their_id(session: str, messages: Sequence[records.Message]) -> dict[int, frappe._dict]:
-	"""The stored rows of messages that a list gives without WhatsApp's id, though they came with it before.
+def _rows_under_another_id(
+	session: str, messages: Sequence[records.Message], taken: set[str]
+) -> dict[int, frappe._dict]:
+	"""The stored rows of messages that are not found by their key: one of the two came without WhatsApp's id.
 
 	Args:
 		session: the session's name.
-		messages: those without an id.
+		messages: of a page, none of them stored under its key.
+		taken: `key_hash` of the rows that other messages of the page were found by.
 
 	Returns:
 		`id()` of the record to its row. A row is given to one message only: who writes "👍" twice in a second, has two.
 	"""
 	if not messages:
 		return {}
-	hub_ids = [message.hub_id for message in messages if message.hub_id]
+	contents = {id(message): message_rows.content_hash(session, message) for message in messages}
 	rows = frappe.db.sql(
 		f"""
 		SELECT name, key_hash, content_hash, {", ".join(f"`{column}`" for column in COLUMNS)}
@@ -268,23 +271,54 @@ def _rows_without_their_id(session: str, messages: Sequence[records.Message]) ->
 		""",
 		{
 			"session": session,
-			"contents": [message_rows.content_hash(session, message) for message in messages],
-			"hub_ids": hub_ids or [-1],
+			"contents": list(contents.values()),
+			"hub_ids": [message.hub_id for message in messages if message.hub_id] or [-1],
 		},
 		as_dict=True,
 	)
+	free = [row for row in rows if row.key_hash not in taken]
 	found: dict[int, frappe._dict] = {}
-	by_hub_id = {row.hub_message_id: row for row in rows if row.hub_message_id}
-	free = [row for row in rows if not row.hub_message_id]
 	for message in messages:
-		if row := by_hub_id.get(message.hub_id):
-			found[id(message)] = row
-			continue
-		content = message_rows.content_hash(session, message)
-		if row := next((row for row in free if row.content_hash == content), None):
+
+		def is_same(row: frappe._dict, message: records.Message = message) -> bool:
+			if message.message_id and not _has_made_id(row):
+				return False  # both have an id, and not the same
+			if message.hub_id and row.hub_message_id:
+				return message.hub_id == row.hub_message_id
+			return row.content_hash == contents[id(message)]
+
+		if row := next(filter(is_same, free), None):
 			free.remove(row)
 			found[id(message)] = row
 	return found
+
+
+def _texts_without_id(session: str) -> set[str]:
+	"""Texts of our own messages that may have been sent, but whose id is not known."""
+	return set(
+		frappe.get_all(
+			DOCTYPE,
+			{
+				"session": session,
+				"direction": OUTGOING,
+				"status": ("in", ("Sending", "Unconfirmed")),
+				"message_id": ("is", "not set"),
+			},
+			pluck="content",
+		)
+	)
+
+
+def _all_changes(session: str, row: frappe._dict, message: records.Message) -> dict[str, Any]:
+	"""What a message says beyond its stored row, WhatsApp's id included if the row had to do without."""
+	changes = message_rows.changes(row, message)
+	if message.message_id and _has_made_id(row):
+		changes.update(message_id=message.message_id, key_hash=key_hash(session, message.message_id))
+	return changes
+
+
+def _has_made_id(row: frappe._dict) -> bool:
+	return (row.message_id or "").startswith(NO_ID.rstrip("%"))
 
 
 def _came_without_id(session: str, message: records.Message) -> frappe._dict | None:
