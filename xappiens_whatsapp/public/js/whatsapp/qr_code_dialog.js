@@ -5,7 +5,7 @@ import { ask } from "./server";
 import { seconds_until } from "./times";
 
 const ASK_AFTER = [2, 3, 5, 8, 10, 15]; // seconds; Inbox Hub takes 30 calls a minute from the whole site
-const GAVE_UP = ["Disconnected", "Error"];
+const UNDER_WAY = ["Connecting", "QR Code Required"];
 
 /** Links a phone: shows the QR code and renews it, until the session is connected or the dialog is closed. */
 export class QRCodeDialog {
@@ -51,7 +51,11 @@ export class QRCodeDialog {
 		this.waiting = element("div", "whatsapp-qr whatsapp-qr-waiting");
 		this.countdown = element("p", "text-muted whatsapp-countdown");
 		this.countdown.setAttribute("aria-live", "off");
-		this.dialog = new frappe.ui.Dialog({ title: __("Connect WhatsApp"), onhide: () => this.close() });
+		this.dialog = new frappe.ui.Dialog({
+			title: __("Connect WhatsApp"),
+			animate: false, // a dialog that still slides in cannot be closed, and the phone may be linked already
+			onhide: () => this.close(),
+		});
 		this.dialog.body.append(
 			element(
 				"div",
@@ -98,10 +102,11 @@ export class QRCodeDialog {
 	/** @param {{status: string, qr_code?: string, qr_expires_at?: string}} state */
 	show(state) {
 		if (this.is_closed) return;
+		if (UNDER_WAY.includes(state.status)) this.has_begun = true;
 		if (state.status === "Connected") {
 			this.dialog.hide();
 			frappe.show_alert({ message: __("WhatsApp is connected."), indicator: "green" }, 7);
-		} else if (GAVE_UP.includes(state.status)) {
+		} else if (state.status === "Error" || (state.status === "Disconnected" && this.has_begun)) {
 			this.set_qr_code(null);
 			this.say(__("Inbox Hub has stopped waiting for the scan."));
 			this.backoff.stop();
@@ -121,6 +126,7 @@ export class QRCodeDialog {
 		const state = await this.connect();
 		if (!state) return;
 		this.dialog.get_primary_btn().addClass("hide");
+		this.has_begun = false; // Inbox Hub may say for a moment that nothing goes on yet
 		this.backoff.round = 0;
 		this.backoff.start();
 		this.show(state);
