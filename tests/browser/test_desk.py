@@ -326,6 +326,19 @@ def test_settings_are_saved_tested_and_registered(
 	assert desk.errors == []
 
 
+def test_settings_that_are_refused_are_not_tested(simulator: Simulator, desk: Callable[..., Page]) -> None:
+	connect_site(simulator)
+	page = open_form(desk, "Administrator", "WhatsApp Settings", "WhatsApp Settings")
+	simulator.forget_requests()
+
+	page.evaluate("cur_frm.set_value('api_timeout', 999)")
+	page.get_by_role("button", name="Test Connection").click()
+
+	expect(page.locator(".modal.show")).to_contain_text("must be from 1 to 300", timeout=15_000)
+	page.wait_for_function("document.body.dataset.ajaxState === 'complete'")
+	assert simulator.requests() == []
+
+
 def test_unsigned_webhooks_are_warned_of_in_developer_mode(desk: Callable[..., Page]) -> None:
 	factories.set_up(webhook_verification_disabled=1)
 	frappe.db.commit()

@@ -14,9 +14,10 @@ frappe.ui.form.on("WhatsApp Settings", {
 		frm.events.warn_of_unsigned_webhooks(frm);
 	},
 
-	/** What is tested is what is stored. */
+	/** What is tested is what is stored. Frappe calls back after a refused save too. */
 	save_first(frm, then) {
-		if (frm.is_dirty()) frm.save("Save", then);
+		const if_saved = () => frm.is_dirty() || then();
+		if (frm.is_dirty()) frm.save("Save", if_saved);
 		else then();
 	},
 
