@@ -20,11 +20,13 @@ import frappe.desk.reportview
 import frappe.desk.search
 import frappe.share
 import pytest
+from frappe.utils import add_to_date, now_datetime
 
 from support import factories
 from support.realtime import Socket
 from support.web import Client, Web
 from xappiens_whatsapp import permissions, realtime
+from xappiens_whatsapp.api import session as session_api
 
 CLOSED, OPEN = "closed_session", "open_session"
 NUMBERS = {CLOSED: "34600000001", OPEN: "34600000002"}
@@ -357,6 +359,33 @@ def test_room_of_a_session_is_heard_by_its_people_only(socket: Callable[[str], S
 
 	assert ears[listed].wait_for(realtime.MESSAGE)["message"] == "0123456789"
 	assert realtime.MESSAGE not in dict(ears[stranger].everything_until("end_of_test"))
+
+
+@pytest.mark.parametrize(
+	("role", "is_shown"), [("System Manager", True), ("WhatsApp Manager", True), (USER, False)]
+)
+def test_qr_code_is_shown_to_those_only_who_may_change_the_session(
+	role: str, is_shown: bool, web: Web
+) -> None:
+	factories.make_session()
+	in_a_minute = add_to_date(now_datetime(), minutes=1)
+	picture = "data:image/png;base64,UVItQ09ERQ=="
+	frappe.db.set_value(
+		"WhatsApp Session", factories.SESSION, {"qr_code": picture, "qr_expires_at": in_a_minute}
+	)
+	user = factories.make_user("asking", role)
+	client = web.login(user)
+	answers = [
+		client.get(f"/api/resource/WhatsApp Session/{factories.SESSION}"),
+		client.get('/api/resource/WhatsApp Session?fields=["name","qr_code"]'),
+		client.get(
+			f"/api/method/frappe.desk.form.load.getdoc?doctype=WhatsApp Session&name={factories.SESSION}"
+		),
+		client.get("/api/method/frappe.client.get_value?doctype=WhatsApp Session&fieldname=qr_code"),
+	]
+	assert [picture in answer.text for answer in answers] == [is_shown] * len(answers)
+	frappe.set_user(user)
+	assert (session_api._status(factories.SESSION).qr_code == picture) == is_shown
 
 
 def test_list_and_document_agree_for_a_user_who_is_taken_off_the_list() -> None:

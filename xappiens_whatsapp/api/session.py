@@ -93,7 +93,8 @@ def get_session_status(session: str) -> dict[str, Any]:
 		session: the name of a WhatsApp Session.
 
 	Returns:
-		`status`, `is_connected`, `phone_number`, `qr_code` (a data URL, or None) and `qr_expires_at`.
+		`status`, `is_connected`, `phone_number`, `qr_code` (a data URL, or None; for those who may change the session, since
+		who scans it owns it) and `qr_expires_at`.
 
 	Raises:
 		frappe.PermissionError: the user may not see the session.
@@ -193,6 +194,7 @@ def _status(session: str) -> dict[str, Any]:
 		["status", "is_connected", "phone_number", "qr_code", "qr_expires_at"],
 		as_dict=True,
 	)
-	if row.qr_expires_at and row.qr_expires_at <= times.now():
+	is_over = row.qr_expires_at and row.qr_expires_at <= times.now()
+	if is_over or not frappe.has_permission(sessions.DOCTYPE, "write", session):
 		row.qr_code = None
 	return row
