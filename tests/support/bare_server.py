@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -38,6 +39,22 @@ def _serve(listener: socket.socket, server: BareServer, answer: Callable[[socket
 
 def _answer(connection: socket.socket, server: BareServer, answer: Callable[[socket.socket], None]) -> None:
 	with connection:
-		if request := connection.recv(65_536):
+		if request := _read_request(connection):
 			server.requests.append(request.decode("latin-1").partition("\r\n")[0])
 			answer(connection)
+
+
+def _read_request(connection: socket.socket) -> bytes:
+	"""One whole request; the body may come in a segment of its own. b"" if the other side has closed."""
+	request = b""
+	while not _is_whole(request):
+		if not (more := connection.recv(65_536)):
+			return b""
+		request += more
+	return request
+
+
+def _is_whole(request: bytes) -> bool:
+	head, end, body = request.partition(b"\r\n\r\n")
+	length = re.search(rb"(?i)^content-length: *([0-9]+)", head, re.MULTILINE)
+	return bool(end) and len(body) >= int(length[1] if length else 0)
