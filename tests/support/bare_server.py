@@ -55,6 +55,8 @@ def _read_request(connection: socket.socket) -> bytes:
 
 
 def _is_whole(request: bytes) -> bool:
+	if request and not re.match(rb"[A-Z]+ ", request):
+		return True  # no HTTP: somebody wants to speak TLS
 	head, end, body = request.partition(b"\r\n\r\n")
 	length = re.search(rb"(?i)^content-length: *([0-9]+)", head, re.MULTILINE)
 	return bool(end) and len(body) >= int(length[1] if length else 0)
