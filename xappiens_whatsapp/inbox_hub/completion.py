@@ -60,7 +60,8 @@ def complete_session(body: dict) -> dict:
 		"isConnected": record.status == "Connected" if record.status else None,
 		"phoneNumber": record.phone_number or None,
 	}
-	return {**body, "data": _filled(_data_of(body), values)}
+	data = _data_of(body)
+	return {**body, "data": Completed(_filled(data, values), data)}
 
 
 def complete_sent(body: dict, to: str) -> dict:
@@ -162,7 +163,7 @@ def _session(row: Any) -> Any:
 		"status": session.raw_status or None,
 		"isConnected": session.status == "Connected" if session.status else None,
 	}
-	return _filled(row, values)
+	return Completed(_filled(row, values), row)
 
 
 def _lacks(row: Any, keys: tuple[str, ...]) -> bool:

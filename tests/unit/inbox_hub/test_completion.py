@@ -184,6 +184,19 @@ def test_what_cannot_be_understood_is_handed_on_as_it_came(complete) -> None:
 ROWS = [None, "text", {"name": "nobody"}, {}]
 
 
+@pytest.mark.parametrize(
+	("complete", "parse", "body"),
+	[
+		(completion.complete_session, payloads.parse_session, {"data": {"sessionId": 56, "qr": "AAAA"}}),
+		(completion.complete_sessions, payloads.parse_sessions, {"data": [{"sessionId": 56, "qr": "AAAA"}]}),
+	],
+)
+def test_a_session_that_shows_a_qr_code_still_waits_for_it_when_completed(complete, parse, body) -> None:
+	completed = parse(complete(body))
+	session = completed.records[0] if hasattr(completed, "records") else completed
+	assert session.status == "QR Code Required"
+
+
 def test_rows_that_cannot_be_understood_stay_in_the_page() -> None:
 	for noun, complete in (
 		("contacts", completion.complete_contacts),
