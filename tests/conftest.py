@@ -45,9 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
 	with suppress(ImportError):
 		from hypothesis import HealthCheck, settings
 
-		# no test may depend on how busy the machine is
-		settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-		settings.load_profile("patient")
+		# No test may depend on how busy the machine is, or on luck: the examples of a run are the same each time.
+		# `HYPOTHESIS_EXAMPLES=20000 ./dev/test tests/unit` looks for new ones.
+		patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+		settings.register_profile("repeatable", derandomize=True, database=None, **patient)
+		settings.load_profile("repeatable")
+		if wanted := os.environ.get("HYPOTHESIS_EXAMPLES"):
+			settings.register_profile("search", max_examples=int(wanted), **patient)
+			settings.load_profile("search")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
