@@ -38,7 +38,9 @@ def nudge() -> None:
 	"""Have the minute job run soon, at most once a minute: on a site where nobody has logged in for days Frappe's scheduler
 	sleeps, but webhooks come."""
 	try:
-		if get_redis_conn().set(f"{frappe.local.site}|whatsapp|nudged", 1, nx=True, ex=NUDGE_SECONDS):
+		if get_redis_conn().set(
+			f"{frappe.local.site}:xappiens_whatsapp:nudged", 1, nx=True, ex=NUDGE_SECONDS
+		):
 			frappe.enqueue("xappiens_whatsapp.jobs.every_minute", queue="short")
 	except redis.exceptions.RedisError:
 		frappe.logger().error("The job queue cannot be reached; the scheduler will see to what is due")

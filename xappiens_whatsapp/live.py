@@ -89,13 +89,17 @@ def run_hooks_again(message: str) -> None:
 
 
 def failing_app(error: Exception) -> str:
-	"""The installed app in whose code the error was raised, the innermost that is neither Frappe nor this app."""
-	installed = set(frappe.get_installed_apps()) - {"frappe", APP}
-	for frame, _line in reversed(list(traceback.walk_tb(error.__traceback__))):
-		app = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-		if app in installed:
-			return app
-	return "frappe"
+	"""The app to blame: the innermost in whose code the error was raised that is neither Frappe nor this app; else Frappe
+	if a document's own machinery (a Notification, an Assignment Rule) raised it, else this app."""
+	modules = [
+		str(frame.f_globals.get("__name__", "")) for frame, _line in traceback.walk_tb(error.__traceback__)
+	]
+	apps = [module.partition(".")[0] for module in modules]
+	foreign = set(frappe.get_installed_apps()) - {"frappe", APP}
+	if found := next((app for app in reversed(apps) if app in foreign), None):
+		return found
+	called_by_us = modules[len(apps) - apps[::-1].index(APP) :] if APP in apps else modules
+	return "frappe" if any(module.startswith("frappe.model.document") for module in called_by_us) else APP
 
 
 def without_message(error: Exception) -> str:

@@ -14,6 +14,7 @@ from frappe.utils import add_to_date, now_datetime
 from support import factories
 from xappiens_whatsapp import jobs, live, realtime
 from xappiens_whatsapp.api import webhook
+from xappiens_whatsapp.inbox_hub import payloads
 from xappiens_whatsapp.store import events
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ def deliver(text: str = SECRET_WORDS, message_id: str = "3EB0LIVE") -> str:
 			"timestamp": factories.NOON_MS // 1000,
 		},
 	}
-	stored = webhook._store(body, json.dumps(body), {})
-	webhook.process_event(stored.name)
+	event = payloads.understand_event(body, {})
+	stored = webhook.store_event(event, json.dumps(body), {})
+	webhook.process_event(stored.name, event)
 	return stored.name
 
 

@@ -48,6 +48,7 @@ _RECEIPT_STATUS = {
 	"message.failed": "Failed",
 }
 _MAX_NAME_LENGTH = 140
+_EVENT_HEADER, _SESSION_HEADER = "X-Webhook-Event", "X-Webhook-Session"
 
 
 class _Envelope:
@@ -61,7 +62,7 @@ class _Envelope:
 		self.path = "data" if isinstance(data, dict) else ""
 		self.body = body
 		self.raw_name = self._event_name()
-		self.name = canonical_name(self.raw_name)
+		self.name = canonical_name(self.raw_name)[:_MAX_NAME_LENGTH]
 		self.session_id, self.session_hub_id = self._session()
 		self.timestamp_ms = self._timestamp()
 
@@ -69,7 +70,7 @@ class _Envelope:
 		named = as_text(self.body.get("event")).strip()
 		hinted = clean(self.headers.get("x-webhook-event") or "").strip()
 		if named and hinted and _subject(named) != _subject(hinted):
-			raise PayloadError("X-Webhook-Event", "another event than in the body")
+			raise PayloadError(_EVENT_HEADER, "another event than in the body")
 		name = named or hinted
 		if not name:
 			raise PayloadError("event", "missing")
@@ -88,8 +89,9 @@ class _Envelope:
 			# A numeric sessionId is the Hub's row number.
 			hub_id, names = as_integer(names[0]) if hub_id is None else hub_id, []
 		session_id = settle_id(names[0].strip()) if names else ""
+		self.session_in_body = bool(session_id) or hub_id is not None
 		if hinted and session_id and hinted not in (session_id, str(hub_id)) and not hinted.isdigit():
-			raise PayloadError("X-Webhook-Session", "another session than in the body")
+			raise PayloadError(_SESSION_HEADER, "another session than in the body")
 		if not session_id and hub_id is None:
 			session_id = settle_id(hinted)
 		return session_id, hub_id
@@ -140,7 +142,32 @@ def parse_event(body: object, headers: Mapping[str, str]) -> records.Event:
 		timestamp_ms=envelope.timestamp_ms,
 		payload=payload,
 		message_id=getattr(payload, "message_id", ""),
+		session_in_body=envelope.session_in_body,
 	)
+
+
+def understand_event(body: dict, headers: Mapping[str, str]) -> records.Event:
+	"""Return the webhook as an event, as `parse_event` does; one that cannot be understood under the name that it gives
+	itself, with what is wrong as its `problem`.
+
+	Raises PayloadError only if the headers, which nobody signed, name another event or session than the body.
+	"""
+	try:
+		return parse_event(body, headers)
+	except PayloadError as error:
+		if error.path in (_EVENT_HEADER, _SESSION_HEADER):
+			raise
+		hint = next((value for header, value in headers.items() if header.lower() == "x-webhook-event"), "")
+		name = (as_text(body.get("event")).strip() or clean(hint).strip())[:_MAX_NAME_LENGTH]
+		session = body.get("sessionId")
+		session_id = settle_id(session.strip()) if isinstance(session, str) else ""
+		return records.Event(
+			name=canonical_name(name)[:_MAX_NAME_LENGTH],
+			raw_name=name,
+			session_id=session_id,
+			session_in_body=bool(session_id),
+			problem=error,
+		)
 
 
 def _name_of(envelope: _Envelope, payload: records.Payload | None) -> str:

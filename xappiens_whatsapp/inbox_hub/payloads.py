@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from . import records
 from .errors import PayloadError
-from .events import parse_event
+from .events import parse_event, understand_event
 from .message_rows import MessageRow, read_reaction, read_status
 from .rows import ChatRow, ContactRow, SessionRow
 from .values import Count, HubModel, said
@@ -33,6 +33,7 @@ __all__ = [
 	"parse_session",
 	"parse_sessions",
 	"stable_message_id",
+	"understand_event",
 ]
 
 T = TypeVar("T")

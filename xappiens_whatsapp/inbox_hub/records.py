@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from .errors import PayloadError
+
 T = TypeVar("T")
 
 
@@ -240,4 +242,7 @@ class Event:
 	timestamp_ms: int | None = None
 	payload: Payload | None = None
 	message_id: str = ""
-	extra: dict = field(default_factory=dict, compare=False)
+	session_in_body: bool = True  # False: only a header, which is not signed, names the session
+	problem: PayloadError | None = field(
+		default=None, compare=False
+	)  # why there is no payload where there should be

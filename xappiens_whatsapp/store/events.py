@@ -171,7 +171,7 @@ def mark_failed(
 		final: trying again is of no use.
 
 	Returns:
-		The new status, Failed or Dead.
+		The new status, Failed or Dead. Hooks that are still to run are not forgotten, whatever failed.
 	"""
 	attempts = frappe.db.get_value(DOCTYPE, name, "attempts") + 1
 	is_dead = final or attempts > len(RETRY_AFTER)
@@ -183,7 +183,7 @@ def mark_failed(
 			"attempts": attempts,
 			"next_attempt": None if is_dead else times.now() + RETRY_AFTER[attempts - 1],
 			"error": error[-ERROR_LENGTH:],
-			"hooks_pending": hooks_pending,
+			**({"hooks_pending": hooks_pending} if hooks_pending else {}),
 			**({"session": session} if session else {}),
 		},
 	)
@@ -201,11 +201,11 @@ def due(limit: int = 100) -> list[str]:
 	)
 
 
-def waiting_for(session_id: str, message_id: str) -> list[str]:
-	"""Names of events of a session that wait for a message, in the order they came."""
+def waiting_for(session: str, message_id: str) -> list[str]:
+	"""Names of events of a session (its name, however the events name it) that wait for a message, in the order they came."""
 	return frappe.get_all(
 		DOCTYPE,
-		filters={"status": "Waiting", "message_id": message_id, "session_id": session_id},
+		filters={"status": "Waiting", "message_id": message_id, "session": session},
 		order_by="creation asc",
 		pluck="name",
 	)
@@ -233,7 +233,7 @@ def _may_repeat(event: records.Event) -> bool:
 def _key(event: records.Event, body: str, headers: dict[str, str]) -> str:
 	"""Digest of what the event says: body, time header, and the header's session when the body names none."""
 	said_at = headers.get("X-Webhook-Timestamp", "")
-	session = "" if event.extra.get("session_in_body", True) else headers.get("X-Webhook-Session", "")
+	session = "" if event.session_in_body else headers.get("X-Webhook-Session", "")
 	return key_hash(body, said_at, session)
 
 

@@ -1,0 +1,104 @@
+"""What each event of the Hub does: its record goes to the store.
+
+A handler runs within the transaction of `webhook_processing.py`, which commits, and tries again what failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import frappe
+
+from xappiens_whatsapp.api.sync import request_sync
+from xappiens_whatsapp.inbox_hub import records
+from xappiens_whatsapp.store import contacts, conversations, messages, reactions, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+	"""An event on its way into the store."""
+
+	event: records.Event
+	session: str
+	run_hooks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+	"""What became of an event: a message that is new, or the reason why it must wait."""
+
+	new_message: str = ""
+	waits_for: str = ""
+
+
+def handle_message_received(delivery: Delivery) -> Outcome:
+	"""message.received: a message, somebody's reaction, an edit or a deletion."""
+	payload = delivery.event.payload
+	if isinstance(payload, records.Reaction):
+		if reactions.apply(delivery.session, payload):
+			return Outcome()
+		return Outcome(waits_for=f"Message {payload.message_id} is not known yet.")
+	received = messages.receive(delivery.session, payload, run_hooks=delivery.run_hooks)
+	return Outcome(new_message=received.name if received and received.is_new else "")
+
+
+def handle_message_sent(delivery: Delivery) -> Outcome:
+	"""message.sent: the echo of our own message, or one typed on the phone."""
+	if isinstance(delivery.event.payload, records.Receipt):
+		return handle_message_status(delivery)
+	return handle_message_received(delivery)
+
+
+def handle_message_status(delivery: Delivery) -> Outcome:
+	"""message.delivered, message.read, message.failed, message.ack: how far a message got."""
+	if not messages.apply_receipt(delivery.session, delivery.event.payload):
+		return Outcome(waits_for=f"Message {delivery.event.payload.message_id} is not known yet.")
+	return Outcome()
+
+
+def handle_session_status(delivery: Delivery) -> Outcome:
+	"""session.connected, session.disconnected: and a session that has just connected is synced."""
+	change = sessions.apply_status(delivery.session, delivery.event.payload)
+	if change.became_connected and frappe.get_cached_doc("WhatsApp Settings").auto_sync_enabled:
+		request_sync(delivery.session, "Connected", settle=True)
+	return Outcome()
+
+
+def handle_session_qr(delivery: Delivery) -> Outcome:
+	"""session.qr: a new QR code to scan."""
+	record = delivery.event.payload
+	if isinstance(record, records.Session) and record.qr:
+		sessions.store_qr(delivery.session, record.qr, record.timestamp_ms)
+	return Outcome()
+
+
+def handle_contact_update(delivery: Delivery) -> Outcome:
+	"""contact.updated: a contact's name, photo or flags; created if it is new."""
+	contacts.apply(delivery.session, delivery.event.payload)
+	return Outcome()
+
+
+def handle_chat_update(delivery: Delivery) -> Outcome:
+	"""chat.archived, chat.unarchived."""
+	conversations.apply_flag(delivery.session, delivery.event.payload)
+	return Outcome()
+
+
+HANDLERS: dict[str, Callable[[Delivery], Outcome]] = {
+	"message.received": handle_message_received,
+	"message.sent": handle_message_sent,
+	"message.delivered": handle_message_status,
+	"message.read": handle_message_status,
+	"message.failed": handle_message_status,
+	"message.ack": handle_message_status,
+	"message.edited": handle_message_received,
+	"message.deleted": handle_message_received,
+	"session.connected": handle_session_status,
+	"session.disconnected": handle_session_status,
+	"session.status": handle_session_status,
+	"session.qr": handle_session_qr,
+	"contact.updated": handle_contact_update,
+	"chat.archived": handle_chat_update,
+	"chat.unarchived": handle_chat_update,
+}
