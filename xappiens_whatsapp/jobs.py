@@ -27,6 +27,7 @@ def every_minute() -> None:
 	if not is_enabled():
 		return
 	process_due_events()
+	settle_abandoned_messages()
 	request_scheduled_syncs()
 	for session in sessions_to_sync():
 		enqueue_sync(session)
@@ -87,6 +88,13 @@ def send_pending_messages(session: str) -> None:
 
 	if is_enabled():
 		outbox.send_pending(session)
+
+
+def settle_abandoned_messages() -> None:
+	"""See to messages whose worker died while it sent them."""
+	from xappiens_whatsapp import outbox
+
+	outbox.settle_abandoned()
 
 
 def process_due_events() -> None:

@@ -7,10 +7,12 @@ again by itself: what the Hub answered decides, and where nobody knows, it is Un
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import frappe
+from frappe import _
 
-from xappiens_whatsapp import jobs, realtime
+from xappiens_whatsapp import jobs, live, realtime
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.inbox_hub import payloads
 from xappiens_whatsapp.inbox_hub.errors import (
@@ -18,6 +20,7 @@ from xappiens_whatsapp.inbox_hub.errors import (
 	HubUnavailable,
 	InboxHubError,
 	OutcomeUnknown,
+	PayloadError,
 	RateLimited,
 	SessionNotConnected,
 )
@@ -25,6 +28,11 @@ from xappiens_whatsapp.store import messages, times, transaction
 
 # Nothing has left: the message waits and is sent later. (HubUnavailable on a send means that no connection was made.)
 SEND_LATER = (RateLimited, HubUnavailable, SessionNotConnected, Disabled)
+
+# An outcome may still be stored in one of these: a slow worker's answer after its message was given up as well.
+UNSETTLED = ("Sending", "Unconfirmed")
+# No job of the queue lives so long: whoever claimed the message is dead.
+ABANDONED_AFTER = timedelta(minutes=10)
 
 
 def send_pending(session: str) -> None:
@@ -36,7 +44,14 @@ def send_pending(session: str) -> None:
 	client = WhatsAppAPIClient(session, lane="people")
 	deadline = time.monotonic() + jobs.WORK_SECONDS
 	while time.monotonic() < deadline and (name := _oldest(session)):
-		if claim(name) and not _send(client, session, name):
+		if not claim(name):
+			continue
+		try:
+			may_go_on = _send(client, session, name)
+		except Exception as error:
+			_keep_fault(name, error)
+			return
+		if not may_go_on:
 			return
 	if _oldest(session):
 		jobs.enqueue_outbox(session)
@@ -61,12 +76,30 @@ def claim(name: str) -> bool:
 	return is_ours
 
 
+def settle_abandoned() -> None:
+	"""Messages whose worker died while it sent them become Unconfirmed: they may have left. Commits."""
+	message = frappe.qb.DocType(messages.DOCTYPE)
+	abandoned = (
+		frappe.qb.from_(message)
+		.select(message.name, message.session, message.conversation)
+		.where(
+			message.session.isin(frappe.get_all("WhatsApp Session", pluck="name") or [""])
+			& (message.direction == messages.OUTGOING)
+			& (message.status == "Sending")
+			& (message.claimed_at < times.now() - ABANDONED_AFTER)
+		)
+		.run(as_dict=True)
+	)
+	for row in abandoned:
+		_set_status(row.session, row.name, row.conversation, "Unconfirmed", _abandoned_text())
+
+
 def _send(client: WhatsAppAPIClient, session: str, name: str) -> bool:
 	"""Send one claimed message and store what came of it. Returns whether the next one may be tried now."""
 	row = frappe.db.get_value(messages.DOCTYPE, name, ["conversation", "content"], as_dict=True)
 	recipient = frappe.db.get_value("WhatsApp Conversation", row.conversation, "chat_id")
 	try:
-		sent = payloads.parse_sent(client.send_message(to=recipient, message=row.content))
+		answer = client.send_message(to=recipient, message=row.content)
 	except SEND_LATER as error:
 		_set_status(session, name, row.conversation, "Pending", str(error))
 		return False
@@ -77,6 +110,12 @@ def _send(client: WhatsAppAPIClient, session: str, name: str) -> bool:
 		_set_status(session, name, row.conversation, "Failed", str(error))
 		return True
 
+	# From here on the message has left, whatever the answer looks like.
+	try:
+		sent = payloads.parse_sent(answer)
+	except PayloadError as error:
+		_set_status(session, name, row.conversation, "Unconfirmed", str(error))
+		return True
 	if sent.message_id:
 		transaction.repeated(lambda: messages.take_id(name, session, sent.message_id, sent))
 		frappe.db.commit()
@@ -95,15 +134,35 @@ def _oldest(session: str) -> str | None:
 
 
 def _set_status(session: str, name: str, conversation: str, status: str, error: str) -> None:
-	"""Store the outcome, unless the echo was faster and has said more."""
+	"""Store the outcome, unless the echo was faster and has said more; tell open pages what is stored. Commits."""
 	frappe.db.set_value(
 		messages.DOCTYPE,
-		{"name": name, "status": "Sending"},
+		{"name": name, "status": ("in", UNSETTLED)},
 		{
 			"status": status,
 			"error_message": error,
 			"claimed_at": None if status == "Pending" else times.now(),
 		},
 	)
-	realtime.message_status(session, conversation, name, status)
+	realtime.message_status(
+		session, conversation, name, frappe.db.get_value(messages.DOCTYPE, name, "status")
+	)
 	frappe.db.commit()
+
+
+def _keep_fault(name: str, error: Exception) -> None:
+	"""A fault of ours in the middle of a send. The message stays claimed and becomes Unconfirmed with the abandoned ones."""
+	frappe.db.rollback()
+	frappe.log_error(
+		title="WhatsApp: a message could not be seen through",
+		message=live.without_message(error),
+		reference_doctype=messages.DOCTYPE,
+		reference_name=name,
+	)
+	frappe.db.commit()
+
+
+def _abandoned_text() -> str:
+	return _(
+		"The sending was interrupted, so the message may or may not have left. Check in WhatsApp before sending it again."
+	)
