@@ -13,9 +13,11 @@ from xappiens_whatsapp.api.base import WhatsAppAPIClient, diagnose
 from xappiens_whatsapp.api.errors import show_hub_errors
 from xappiens_whatsapp.api.sync import request_sync
 from xappiens_whatsapp.inbox_hub import clock, payloads, records
-from xappiens_whatsapp.inbox_hub.errors import HubUnavailable, NotFound
+from xappiens_whatsapp.inbox_hub.errors import Conflict, HubUnavailable, NotFound
 from xappiens_whatsapp.store import sessions, times
+from xappiens_whatsapp.sync.pager import Pager
 
+SESSIONS_A_PAGE = 100  # what Inbox Hub gives at most
 WEBHOOK_NAME = "CRM Webhook"
 WEBHOOK_EVENTS = (
 	"message.received",
@@ -49,9 +51,7 @@ def connect_session(session: str) -> dict[str, Any]:
 	doc = _session(session, "write")
 	client = WhatsAppAPIClient(doc.session_id)
 	asked_at_ms = clock.now_ms()
-	record = _at_hub(client, doc.session_id)
-	if not record:
-		record = payloads.parse_session(client.create_session(doc.session_id, doc.session_name))
+	record = _at_hub(client, doc.session_id) or _created_at_hub(client, doc)
 	if record.hub_id and record.hub_id != doc.session_db_id:
 		# Before the next call, which uses the number.
 		frappe.db.set_value(sessions.DOCTYPE, doc.name, "session_db_id", record.hub_id)
@@ -176,8 +176,22 @@ def _session(name: str, permission: str) -> Document:
 
 def _at_hub(client: WhatsAppAPIClient, session_id: str) -> records.Session | None:
 	"""What Inbox Hub has under this id, if anything."""
-	page = payloads.parse_sessions(client.get_sessions(page=1, limit=100))
-	return next((record for record in page.records if record.session_id == session_id), None)
+	pager = Pager()
+	while not pager.is_done:
+		page = payloads.parse_sessions(client.get_sessions(page=pager.page, limit=SESSIONS_A_PAGE))
+		for record in page.records:
+			if record.session_id == session_id:
+				return record
+		pager.advance(page, SESSIONS_A_PAGE)
+	return None
+
+
+def _created_at_hub(client: WhatsAppAPIClient, doc: Document) -> records.Session:
+	"""The session as Inbox Hub has created it, now or, where two people connect at once, a moment ago."""
+	try:
+		return payloads.parse_session(client.create_session(doc.session_id, doc.session_name))
+	except Conflict:
+		return payloads.parse_session(client.get_session())
 
 
 def _apply(session: str, record: records.Session, asked_at_ms: int) -> None:
