@@ -29,6 +29,28 @@ def statements() -> Iterator[list[str]]:
 		frappe.db.sql = run
 
 
+@contextmanager
+def locked(doctype: str, name: str) -> Iterator[None]:
+	"""Within the block another transaction has locked the row: whoever wants to write it waits."""
+	is_locked, may_end = threading.Event(), threading.Event()
+
+	def hold() -> None:
+		with bench.connected():
+			frappe.db.get_value(doctype, name, "name", for_update=True)
+			is_locked.set()
+			may_end.wait(120)
+			frappe.db.rollback()
+
+	holder = threading.Thread(target=hold, daemon=True)
+	holder.start()
+	assert is_locked.wait(20), f"{doctype} {name} cannot be locked"
+	try:
+		yield
+	finally:
+		may_end.set()
+		holder.join(20)
+
+
 def in_parallel(work: Sequence[Callable[[], T]], seconds: float = 60.0) -> list[T]:
 	"""Does each piece of work in a thread with a database connection of its own, all starting at the same moment.
 
