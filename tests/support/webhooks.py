@@ -89,7 +89,7 @@ def store(content: Mapping[str, Any]) -> str:
 	return name
 
 
-def event(name: str, session: str = factories.SESSION, **data: Any) -> dict[str, Any]:
+def event(name: str, /, session: str = factories.SESSION, **data: Any) -> dict[str, Any]:
 	"""An event as most of them come: name and session at the top, the rest in `data`."""
 	return {"event": name, "sessionId": session, "data": data}
 

@@ -105,12 +105,17 @@ class _Envelope:
 		return next((instant for value in candidates if (instant := as_instant(value)) is not None), None)
 
 	def object(self, *names: str) -> tuple[dict, str]:
-		"""The object that `names` lead to, within `data` or at the top; else `data` itself. With its path."""
-		for holder, path in ((self.data, self.path), (self.body, "")):
+		"""The object that `names` lead to, within `data`, at the top or in the payload; else the payload, else `data`.
+		With its path."""
+		floors = [(self.data, self.path), (self.body, "")]
+		for holder, path in tuple(floors):
+			if isinstance(holder.get("payload"), dict):
+				floors.append((holder["payload"], f"{path}.payload".lstrip(".")))
+		for holder, path in floors:
 			for name in names:
 				if isinstance(holder.get(name), dict):
 					return holder[name], f"{path}.{name}".lstrip(".")
-		return self.data, self.path
+		return floors[2] if len(floors) > 2 else floors[0]
 
 
 def canonical_name(name: str) -> str:
@@ -185,7 +190,7 @@ def _subject(name: str) -> str:
 
 
 def _read_message(envelope: _Envelope) -> records.Message | records.Reaction | records.Receipt:
-	raw, path = envelope.object("message", "payload")
+	raw, path = envelope.object("message")
 	row = MessageRow.read(raw, path)
 	for holder, where in ((raw, path), (envelope.data, envelope.path), (envelope.body, "")):
 		if isinstance(reaction := holder.get("reactionMessage"), dict):
@@ -201,7 +206,7 @@ def _read_message(envelope: _Envelope) -> records.Message | records.Reaction | r
 
 
 def _read_change(envelope: _Envelope) -> records.Message:
-	raw, path = envelope.object("message", "payload")
+	raw, path = envelope.object("message")
 	deleted = envelope.name == "message.deleted"
 	try:
 		return MessageRow.read({**raw, "isDeleted" if deleted else "isEdited": True}, path).record()
@@ -210,13 +215,13 @@ def _read_change(envelope: _Envelope) -> records.Message:
 
 
 def _read_receipt(envelope: _Envelope) -> records.Receipt:
-	raw, path = envelope.object("message", "payload")
+	raw, path = envelope.object("message")
 	# The id and the status may lie on different floors: data.messageId with data.message.status.
 	return read_receipt({**envelope.data, **raw}, path, status=_RECEIPT_STATUS[envelope.name])
 
 
 def _read_session(envelope: _Envelope) -> records.Session:
-	raw, path = envelope.object("session", "payload")
+	raw, path = envelope.object("session")
 	row = SessionRow.read(
 		{**raw, "sessionId": envelope.session_id, "session_db_id": envelope.session_hub_id}, path
 	)
@@ -243,7 +248,7 @@ def _qr_of(row: SessionRow, path: str) -> records.QRCode:
 
 
 def _read_contact(envelope: _Envelope) -> records.Contact:
-	raw, path = envelope.object("contact", "payload")
+	raw, path = envelope.object("contact")
 	try:
 		return ContactRow.read(raw, path).record()
 	except PayloadError as error:
@@ -251,7 +256,7 @@ def _read_contact(envelope: _Envelope) -> records.Contact:
 
 
 def _read_chat(envelope: _Envelope) -> records.Chat:
-	raw, path = envelope.object("conversation", "chat", "payload")
+	raw, path = envelope.object("conversation", "chat")
 	try:
 		return ChatRow.read(raw, path).record()
 	except PayloadError as error:
@@ -259,7 +264,7 @@ def _read_chat(envelope: _Envelope) -> records.Chat:
 
 
 def _read_chat_flag(envelope: _Envelope) -> records.ChatFlag:
-	raw, path = envelope.object("chat", "payload")
+	raw, path = envelope.object("chat")
 	chat = ChatRow.read({**envelope.data, **raw}, path)
 	flag = chat.is_archived
 	return records.ChatFlag(
