@@ -12,7 +12,7 @@ import frappe
 
 from xappiens_whatsapp.api.sync import request_sync
 from xappiens_whatsapp.inbox_hub import records
-from xappiens_whatsapp.store import contacts, conversations, messages, reactions, sessions
+from xappiens_whatsapp.store import contacts, conversations, messages, reactions, receipts, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,9 @@ def handle_message_sent(delivery: Delivery) -> Outcome:
 
 def handle_message_status(delivery: Delivery) -> Outcome:
 	"""message.delivered, message.read, message.failed, message.ack: how far a message got."""
-	if not messages.apply_receipt(delivery.session, delivery.event.payload):
-		return Outcome(waits_for=f"Message {delivery.event.payload.message_id} is not known yet.")
+	receipt = delivery.event.payload
+	if not receipts.apply(delivery.session, receipt):
+		return Outcome(waits_for=f"Message {receipt.message_id or receipt.hub_id} is not known yet.")
 	return Outcome()
 
 

@@ -6,6 +6,9 @@ With the hooks of other apps first; if those fail, without them, so that a messa
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import frappe
 
@@ -18,27 +21,33 @@ from xappiens_whatsapp.webhook_handlers import HANDLERS, Delivery
 PICTURE_LENGTH = 1000  # a longer text in an event of a session is a QR code
 
 
-def process_event(name: str, event: records.Event | None = None) -> str:
-	"""Process a stored event in a transaction of its own, and commit.
+@dataclass(frozen=True, slots=True)
+class _Done:
+	"""What became of an event, and which message is stored now that others may wait for."""
+
+	status: str
+	session: str = ""
+	message_id: str = ""
+
+
+def process_event(name: str, event: records.Event | None = None, *, others: int = 0) -> str:
+	"""Process a stored event in a transaction of its own, and commit; then those that waited for its message.
 
 	Args:
 		name: of a WhatsApp Webhook Event.
-		event: what the caller has just read of the body; without, the stored body is read.
+		event: what the caller, who has just stored it, has read of its body; without, the stored body is read.
+		others: how many other events that are due to process as well: on a dormant site the scheduler sleeps.
 
 	Returns:
 		Its status afterwards. No error leaves this function: it stays with the event, which is tried again.
 	"""
-	user = frappe.session.user
 	settings = frappe.get_cached_doc("WhatsApp Settings")
-	try:
-		frappe.set_user(settings.webhook_user or "Administrator")
+	with _as_user(settings.webhook_user):
 		if not settings.enabled:
 			events.mark_switched_off(name)
 			frappe.db.commit()
 			return "Waiting"
-		return _process(name, event)
-	finally:
-		frappe.set_user(user)
+		return _process_with_others(name, event, others)
 
 
 def process_waiting(session: str, message_id: str) -> None:
@@ -48,53 +57,76 @@ def process_waiting(session: str, message_id: str) -> None:
 		session: the session's name.
 		message_id: WhatsApp's id, which is known now.
 	"""
-	for name in events.waiting_for(session, message_id):
-		process_event(name)
+	settings = frappe.get_cached_doc("WhatsApp Settings")
+	if settings.enabled and (names := events.waiting_for(session, message_id)):
+		with _as_user(settings.webhook_user):
+			for name in names:
+				_process(name, None)
 
 
-def _process(name: str, event: records.Event | None) -> str:
+@contextmanager
+def _as_user(user: str | None) -> Iterator[None]:
+	before = frappe.session.user
+	frappe.set_user(user or "Administrator")
+	try:
+		yield
+	finally:
+		frappe.set_user(before)
+
+
+def _process_with_others(name: str, event: records.Event | None, others: int = 0) -> str:
+	done = _process(name, event)
+	for other in events.ready(done.session, done.message_id, others):
+		if other != name:
+			_process_with_others(other, None)
+	return done.status
+
+
+def _process(name: str, event: records.Event | None) -> _Done:
 	hook_failure: Exception | None = None
 	for _attempt in range(2):
 		try:
-			status = transaction.repeated(lambda: _process_once(name, event, hook_failure))
+			done = transaction.repeated(lambda: _process_once(name, event, hook_failure))
 			frappe.db.commit()
-			_process_what_waited(name)
-			return status
+			return done
 		except PayloadError as error:
-			return _give_up(name, error, final=True)
+			return _Done(_give_up(name, error, final=True))
 		except Exception as error:
 			if hook_failure:
-				return _give_up(name, error)
+				return _Done(_give_up(name, error))
 			hook_failure = error
 	raise AssertionError("unreachable")
 
 
-def _process_once(name: str, event: records.Event | None, hook_failure: Exception | None) -> str:
-	row = events.claim(name)
+def _process_once(name: str, event: records.Event | None, hook_failure: Exception | None) -> _Done:
+	row = events.new_row(name) if event else events.claim(name)
 	if not row:
-		return frappe.db.get_value(events.DOCTYPE, name, "status") or "Processed"
+		return _Done(frappe.db.get_value(events.DOCTYPE, name, "status") or "Processed")
 	if row.hooks_pending:
-		return _process_hooks(row, hook_failure)
+		return _Done(_process_hooks(row, hook_failure))
 
 	event = event or _read(row)
 	handler = HANDLERS.get(event.name)
 	if not handler and event.name:
-		events.mark_processed(name, status="Ignored")
-		return "Ignored"
+		events.mark_processed(row, status="Ignored")
+		return _Done("Ignored")
 	if event.problem:
 		raise event.problem
 	session = sessions.find(event.session_id, event.session_hub_id)
 	if not session:
-		return _wait(row, f"There is no WhatsApp Session {event.session_id or event.session_hub_id}.", None)
+		reason = f"There is no WhatsApp Session {event.session_id or event.session_hub_id}."
+		return _Done(_wait(row, reason, None))
 
 	outcome = handler(Delivery(event, session, run_hooks=not hook_failure))
 	if outcome.waits_for:
-		return _wait(row, outcome.waits_for, session)
+		return _Done(_wait(row, outcome.waits_for, session))
+	stored_message = event.message_id if isinstance(event.payload, records.Message) else ""
 	if hook_failure and outcome.new_message:
 		failure = live.describe(outcome.new_message, hook_failure)
-		return events.mark_failed(name, failure.text, hooks_pending=failure.message, session=session)
-	events.mark_processed(name, session=session, body=_without_picture(event, row.body))
-	return "Processed"
+		status = events.mark_failed(name, failure.text, hooks_pending=failure.message, session=session)
+		return _Done(status, session, stored_message)
+	events.mark_processed(row, session=session, body=_without_picture(event, row))
+	return _Done("Processed", session, stored_message)
 
 
 def _read(row: frappe._dict) -> records.Event:
@@ -109,24 +141,15 @@ def _process_hooks(row: frappe._dict, failure: Exception | None) -> str:
 			row.name, live.describe(row.hooks_pending, failure).text, hooks_pending=row.hooks_pending
 		)
 	live.run_hooks_again(row.hooks_pending)
-	events.mark_processed(row.name)
+	events.mark_processed(row)
 	return "Processed"
-
-
-def _process_what_waited(name: str) -> None:
-	"""What waited for this event's message can go on."""
-	row = frappe.db.get_value(events.DOCTYPE, name, ["status", "message_id", "session"], as_dict=True)
-	if row.message_id and row.session and row.status in ("Processed", "Failed"):
-		for waiting in events.waiting_for(row.session, row.message_id):
-			if waiting != name:
-				_process(waiting, None)
 
 
 def _wait(row: frappe._dict, reason: str, session: str | None) -> str:
 	if events.waited_too_long(row):
-		events.mark_processed(row.name, status="Ignored", session=session)
+		events.mark_processed(row, status="Ignored", session=session)
 		return "Ignored"
-	events.mark_waiting(row.name, reason, session)
+	events.mark_waiting(row, reason, session)
 	return "Waiting"
 
 
@@ -146,10 +169,11 @@ def _give_up(name: str, error: Exception, *, final: bool = False) -> str:
 	return status
 
 
-def _without_picture(event: records.Event, body: str) -> str | None:
+def _without_picture(event: records.Event, row: frappe._dict) -> str | None:
 	"""The body without the QR image, if it had one: it is of no use any more and large."""
 	if event.name != "session.qr":
 		return None
+	body = row.body or frappe.db.get_value(events.DOCTYPE, row.name, "body")
 
 	def shortened(value: object) -> object:
 		if isinstance(value, dict):

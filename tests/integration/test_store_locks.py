@@ -13,7 +13,15 @@ from support import factories
 from support.database import in_parallel, statements
 from xappiens_whatsapp import outbox
 from xappiens_whatsapp.inbox_hub import records
-from xappiens_whatsapp.store import contacts, conversations, messages, reactions, sessions, transaction
+from xappiens_whatsapp.store import (
+	contacts,
+	conversations,
+	messages,
+	reactions,
+	receipts,
+	sessions,
+	transaction,
+)
 
 ORDER = ("Session", "Contact", "Conversation", "Message", "Message Reaction")
 LOCKS = re.compile(r"^(UPDATE|INSERT|DELETE|REPLACE)|FOR UPDATE$", re.IGNORECASE)
@@ -148,9 +156,7 @@ def test_events_sync_and_outbox_together_never_wait_in_a_circle(session: str) ->
 			repeated(lambda echo=echo: messages.receive(session, echo))
 			sent = records.SentMessage(message_id)
 			repeated(lambda name=made[0], sent=sent: messages.take_id(name, session, sent.message_id, sent))
-			repeated(
-				lambda sent=sent: messages.apply_receipt(session, records.Receipt(sent.message_id, "Read"))
-			)
+			repeated(lambda sent=sent: receipts.apply(session, records.Receipt(sent.message_id, "Read")))
 
 	workers = [events] * 3 + [syncs] * 2 + [outbox_and_echoes] * 3
 	in_parallel([lambda worker=worker, do=do: do(worker) for worker, do in enumerate(workers)], seconds=120)

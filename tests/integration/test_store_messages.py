@@ -11,7 +11,7 @@ import pytest
 from support import factories
 from support.database import statements
 from xappiens_whatsapp.inbox_hub import records
-from xappiens_whatsapp.store import messages
+from xappiens_whatsapp.store import messages, receipts
 from xappiens_whatsapp.store.bulk import Counts
 
 MESSAGE = messages.DOCTYPE
@@ -198,7 +198,7 @@ def test_receipts_in_any_order_end_at_read_with_all_three_times(
 	)
 	for status, later in order:
 		receipt = records.Receipt("3EB0A", status, factories.NOON_MS + later)
-		assert messages.apply_receipt(session, receipt) == name
+		assert receipts.apply(session, receipt) == name
 	row = row_of(name)
 	assert row.status == "Read"
 	assert [str(row[column]) for column in ("sent_at", "delivered_at", "read_at")] == [
@@ -213,9 +213,9 @@ def test_receipt_that_comes_twice_writes_nothing(session: str) -> None:
 		factories.make_conversation(session), direction="Outgoing", message_id="3EB0A"
 	)
 	receipt = records.Receipt("3EB0A", "Delivered", factories.NOON_MS)
-	messages.apply_receipt(session, receipt)
+	receipts.apply(session, receipt)
 	with statements() as made:
-		assert messages.apply_receipt(session, receipt) == name
+		assert receipts.apply(session, receipt) == name
 	assert not [statement for statement in made if not statement.startswith("SELECT")]
 
 
@@ -223,9 +223,9 @@ def test_failure_keeps_its_reason_until_a_receipt_proves_it_wrong(session: str) 
 	name = factories.make_message(
 		factories.make_conversation(session), direction="Outgoing", message_id="3EB0A"
 	)
-	messages.apply_receipt(session, records.Receipt("3EB0A", "Failed", error="not on WhatsApp"))
+	receipts.apply(session, records.Receipt("3EB0A", "Failed", error="not on WhatsApp"))
 	assert (row_of(name).status, row_of(name).error_message) == ("Failed", "not on WhatsApp")
-	messages.apply_receipt(session, records.Receipt("3EB0A", "Delivered"))
+	receipts.apply(session, records.Receipt("3EB0A", "Delivered"))
 	assert (row_of(name).status, row_of(name).error_message or "") == ("Delivered", "")
 
 
@@ -234,8 +234,8 @@ def test_receipt_of_an_unknown_message_or_another_session_changes_nothing(sessio
 	name = factories.make_message(
 		factories.make_conversation(session), direction="Outgoing", message_id="3EB0A"
 	)
-	assert messages.apply_receipt(other, records.Receipt("3EB0A", "Read")) is None
-	assert messages.apply_receipt(session, records.Receipt("3eb0a", "Read")) is None
+	assert receipts.apply(other, records.Receipt("3EB0A", "Read")) is None
+	assert receipts.apply(session, records.Receipt("3eb0a", "Read")) is None
 	assert row_of(name).status == "Pending"
 
 
@@ -291,7 +291,7 @@ def test_id_that_comes_after_the_echo_made_a_row_joins_the_two(session: str) -> 
 		session, factories.message_record("Hola.", from_me=True, status="Sent", message_id="3EB0ECHO")
 	)
 	assert echo.is_new
-	messages.apply_receipt(session, records.Receipt("3EB0ECHO", "Read", factories.NOON_MS + 5000))
+	receipts.apply(session, records.Receipt("3EB0ECHO", "Read", factories.NOON_MS + 5000))
 	factories.make_reaction(echo.name)
 	answer = factories.message_record("yes", quoted=records.Quoted("3EB0ECHO"))
 	answer = messages.receive(session, answer).name
@@ -305,7 +305,7 @@ def test_id_that_comes_after_the_echo_made_a_row_joins_the_two(session: str) -> 
 	assert frappe.get_doc(MESSAGE, own).reactions[0].emoji == "👍"
 	assert row_of(answer).quoted_message == own
 	assert frappe.db.get_value("WhatsApp Conversation", conversation, "total_messages") == counted - 1
-	assert messages.apply_receipt(session, records.Receipt("3EB0ECHO", "Read")) == own
+	assert receipts.apply(session, records.Receipt("3EB0ECHO", "Read")) == own
 
 
 def test_list_without_ids_does_not_double_what_came_with_one(session: str) -> None:
@@ -321,4 +321,4 @@ def test_message_that_a_list_gave_without_id_takes_the_id_of_its_webhook(session
 	sync(session, [dataclasses.replace(with_id, message_id="")])
 	messages.receive(session, with_id)
 	assert only_row().message_id == with_id.message_id
-	assert messages.apply_receipt(session, records.Receipt(with_id.message_id, "Read")) == only_row().name
+	assert receipts.apply(session, records.Receipt(with_id.message_id, "Read")) == only_row().name

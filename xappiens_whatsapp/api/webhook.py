@@ -7,6 +7,7 @@ once where that succeeds, else again later. Inbox Hub hears 200 as soon as the e
 import json
 
 import frappe
+from frappe.model.document import Document
 from frappe.utils import get_datetime
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Request, Response
@@ -22,7 +23,7 @@ LARGEST_BODY = 5 * 1024 * 1024  # bytes
 KEPT_HEADERS = ("X-Webhook-Event", "X-Webhook-Session", "X-Webhook-Timestamp")
 SIGNATURE_HEADERS = ("X-Webhook-Signature", "X-Signature")
 ERRORS = {400: "bad_request", 401: "unauthorized", 413: "too_large", 503: "try_again"}
-DUE_EACH_TIME = 5
+OTHERS_EACH_TIME = 5  # events that are due, processed beside the one that came
 
 # The guide names these as what handles which event.
 _handle_message_received = webhook_handlers.handle_message_received
@@ -43,11 +44,12 @@ def handle_webhook() -> Response:
 		headers name another event or session than it; 413 if it is too large; 503 if it could not be stored, so that
 		Inbox Hub sends it again.
 	"""
+	settings = frappe.get_cached_doc("WhatsApp Settings")
 	body = frappe.request.get_data()
 	if len(body) > LARGEST_BODY:
 		return _refuse(413, refusals.TOO_LARGE)
 	try:
-		_verify(body)
+		_verify(body, settings)
 	except SignatureError as error:
 		return _refuse(401, error.reason)
 	try:
@@ -66,9 +68,11 @@ def handle_webhook() -> Response:
 	stored = store_event(event, text, headers)
 	if not stored:
 		return _refuse(503, refusals.NOT_STORED)
-	status = "Duplicate" if stored.is_duplicate else process_event(stored.name, event)
-	if jobs.is_enabled():
-		_process_others(stored.name)
+	if stored.is_duplicate:
+		status = "Duplicate"
+	else:
+		status = process_event(stored.name, event, others=OTHERS_EACH_TIME)
+	if settings.enabled:
 		jobs.nudge()
 	return _answer(200, success=True, received=True, duplicate=stored.is_duplicate, status=status)
 
@@ -130,8 +134,7 @@ def after_request(response: Response | None = None, request: Request | None = No
 	response.content_type = answer.content_type
 
 
-def _verify(body: bytes) -> None:
-	settings = frappe.get_cached_doc("WhatsApp Settings")
+def _verify(body: bytes, settings: Document) -> None:
 	if settings.webhook_verification_disabled and frappe.conf.developer_mode:
 		return
 	secrets = [settings.get_password("webhook_secret", raise_exception=False)]
@@ -140,13 +143,6 @@ def _verify(body: bytes) -> None:
 		secrets.append(settings.get_password("webhook_secret_previous", raise_exception=False))
 	header = next((value for name in SIGNATURE_HEADERS if (value := frappe.request.headers.get(name))), None)
 	signature.verify(body, header, [secret for secret in secrets if secret])
-
-
-def _process_others(name: str) -> None:
-	"""A few events that are due again: on a dormant site the scheduler sleeps, but webhooks come."""
-	for other in events.due(limit=DUE_EACH_TIME):
-		if other != name:
-			process_event(other)
 
 
 def _is_json_object(request: Request) -> bool:

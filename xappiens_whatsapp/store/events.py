@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import frappe
 
 from xappiens_whatsapp.inbox_hub import clock, records
-from xappiens_whatsapp.store import bulk, times
+from xappiens_whatsapp.store import bulk, times, transaction
 from xappiens_whatsapp.store.keys import key_hash, name_of
 
 DOCTYPE = "WhatsApp Webhook Event"
@@ -27,7 +28,7 @@ class Stored:
 
 
 def store(event: records.Event, body: str, headers: dict[str, str]) -> Stored:
-	"""INSERT a verified event. The caller commits.
+	"""INSERT a verified event, as the first thing in a transaction. The caller commits.
 
 	The same event again is a duplicate. Events that carry no id and no time of their own are duplicates only while
 	they are young and nothing else was heard of the same object in between: archive, unarchive, archive are three.
@@ -38,40 +39,38 @@ def store(event: records.Event, body: str, headers: dict[str, str]) -> Stored:
 		headers: of the webhook, without the signature.
 
 	Returns:
-		Its name, and whether it was there before.
-
-	Raises:
-		frappe.UniqueValidationError or frappe.DuplicateEntryError: another request stores the same one right now.
+		Its name, and whether it was there before, or was being stored by another request; then the transaction is rolled
+		back.
 	"""
 	key = _key(event, body, headers)
 	object_key = _object_key(event)
-	if known := frappe.db.get_value(DOCTYPE, {"key_hash": key}, ["name", "creation"], as_dict=True):
-		if not _may_repeat(event) or not _is_news(known, object_key):
+	if _may_repeat(event) and (known := _known(key)):
+		if not _is_news(known, object_key):
 			return Stored(known.name, is_duplicate=True)
 		key = key_hash(key, str(clock.now_ms()))
 
-	bulk.insert_rows(
-		DOCTYPE,
-		[
-			{
-				"name": name_of(key),
-				"key_hash": key,
-				"event": event.name,
-				"session_id": event.session_id,
-				"session": None,
-				"message_id": event.message_id or None,
-				"object_key": object_key,
-				"status": "Received",
-				"attempts": 0,
-				"next_attempt": times.now()
-				+ RETRY_AFTER[0],  # should the request die before it processes the event
-				"event_timestamp_ms": event.timestamp_ms or 0,
-				"body": body,
-				"headers": "\n".join(f"{name}: {value}" for name, value in sorted(headers.items())),
-			}
-		],
-	)
-	return Stored(name_of(key), is_duplicate=False)
+	row = {
+		"name": name_of(key),
+		"key_hash": key,
+		"event": event.name,
+		"session_id": event.session_id or str(event.session_hub_id or ""),
+		"message_id": event.message_id or None,
+		"object_key": object_key,
+		"status": "Received",
+		"attempts": 0,
+		"next_attempt": times.now() + RETRY_AFTER[0],  # should the request die before it processes the event
+		"event_timestamp_ms": event.timestamp_ms or 0,
+		"body": body,
+		"headers": "\n".join(f"{name}: {value}" for name, value in sorted(headers.items())),
+	}
+	try:
+		bulk.insert_rows(DOCTYPE, [row])
+	except Exception as error:
+		if not transaction.is_duplicate_key(error):
+			raise
+		frappe.db.rollback()
+		return Stored(row["name"], is_duplicate=True)
+	return Stored(row["name"], is_duplicate=False)
 
 
 def store_pending_hooks(session: str, message: str, error: str) -> None:
@@ -105,32 +104,41 @@ def store_pending_hooks(session: str, message: str, error: str) -> None:
 
 def claim(name: str) -> frappe._dict | None:
 	"""Lock an event that is still to be processed; None if somebody else has finished it meanwhile."""
-	row = frappe.db.get_value(
-		DOCTYPE,
+	rows = frappe.db.sql(
+		f"""
+		SELECT name, status, attempts, body, headers, creation, hooks_pending FROM `tab{DOCTYPE}`
+		WHERE name = %s FOR UPDATE
+		""",
 		name,
-		["name", "event", "status", "attempts", "body", "headers", "creation", "hooks_pending", "session_id"],
 		as_dict=True,
-		for_update=True,
 	)
-	return row if row and row.status in (*UNFINISHED, "Dead") else None
+	return rows[0] if rows and rows[0].status in (*UNFINISHED, "Dead") else None
+
+
+def new_row(name: str) -> frappe._dict:
+	"""What `claim` gives, of an event that was stored a moment ago by this process: nobody else looks at it for a minute."""
+	return frappe._dict(name=name, status="Received", attempts=0, creation=times.now(), is_new=True)
 
 
 def mark_processed(
-	name: str, *, status: str = "Processed", session: str | None = None, body: str | None = None
+	row: frappe._dict, *, status: str = "Processed", session: str | None = None, body: str | None = None
 ) -> None:
-	"""The event is done. `body` replaces the stored one where it held a picture."""
-	values = {
-		"status": status,
-		"processed_at": times.now(),
-		"next_attempt": None,
-		"error": None,
-		"hooks_pending": None,
-	}
+	"""The event is done.
+
+	Args:
+		row: of `claim` or `new_row`.
+		status: Processed or Ignored.
+		session: the session's name where known.
+		body: replaces the stored one where it held a picture.
+	"""
+	values = {"status": status, "processed_at": times.now(), "next_attempt": None}
+	if not row.is_new:
+		values.update(error=None, hooks_pending=None)
 	if session:
 		values["session"] = session
 	if body is not None:
 		values["body"] = body
-	frappe.db.set_value(DOCTYPE, name, values)
+	_update(row, values)
 
 
 def mark_switched_off(name: str) -> None:
@@ -139,17 +147,17 @@ def mark_switched_off(name: str) -> None:
 	frappe.db.set_value(DOCTYPE, name, {"status": "Waiting", "error": reason, "next_attempt": times.now()})
 
 
-def mark_waiting(name: str, reason: str, session: str | None) -> None:
-	"""The event speaks of something not yet known. It is applied when that comes."""
-	frappe.db.set_value(
-		DOCTYPE,
-		name,
-		{
-			"status": "Waiting",
-			"error": reason,
-			"session": session,
-			"next_attempt": times.now() + WAIT_AT_MOST,
-		},
+def mark_waiting(row: frappe._dict, reason: str, session: str | None) -> None:
+	"""The event speaks of something not yet known. It is applied when that comes.
+
+	It is looked at again by itself, too, ever less often: after a minute, two, four … at the latest when it has waited
+	`WAIT_AT_MOST`.
+	"""
+	age = times.now() - row.creation
+	pause = min(max(age, RETRY_AFTER[0]), max(WAIT_AT_MOST - age, timedelta(0)))
+	_update(
+		row,
+		{"status": "Waiting", "error": reason, "session": session, "next_attempt": times.now() + pause},
 	)
 
 
@@ -203,25 +211,72 @@ def due(limit: int = 100) -> list[str]:
 
 def waiting_for(session: str, message_id: str) -> list[str]:
 	"""Names of events of a session (its name, however the events name it) that wait for a message, in the order they came."""
-	return frappe.get_all(
-		DOCTYPE,
-		filters={"status": "Waiting", "message_id": message_id, "session": session},
-		order_by="creation asc",
-		pluck="name",
+	return ready(session, message_id, 0)
+
+
+def ready(session: str, message_id: str, limit: int) -> list[str]:
+	"""What can be processed now that something else has been.
+
+	Args:
+		session: the session's name.
+		message_id: WhatsApp's id of a message that was stored; "" if none was.
+		limit: how many events that are due besides.
+
+	Returns:
+		Names: first those that waited for the message, in the order they came.
+	"""
+	parts: list[str] = []
+	if message_id:
+		parts.append(
+			f"""
+			SELECT name, 0 AS place, creation FROM `tab{DOCTYPE}`
+			WHERE message_id = %(message_id)s AND session = %(session)s AND status = 'Waiting'
+			"""
+		)
+	if limit:
+		parts.append(
+			f"""
+			(SELECT name, 1 AS place, creation FROM `tab{DOCTYPE}`
+			WHERE status IN %(unfinished)s AND next_attempt <= %(now)s
+			ORDER BY creation LIMIT {int(limit)})
+			"""
+		)
+	if not parts:
+		return []
+	rows = frappe.db.sql(
+		" UNION ALL ".join(parts),
+		{"session": session, "message_id": message_id, "unfinished": UNFINISHED, "now": times.now()},
 	)
+	names = [name for name, _place, _creation in sorted(rows, key=lambda row: (row[1], row[2]))]
+	return list(dict.fromkeys(names))
 
 
-def release_waiting(session_id: str) -> None:
-	"""What waited for this session is due now."""
+def release_waiting(session_id: str, hub_id: int | None = None) -> None:
+	"""What waited for this session, by its id or its number at the Hub, is due now."""
 	event = frappe.qb.DocType(DOCTYPE)
+	named = [session_id, str(hub_id)] if hub_id else [session_id]
 	frappe.qb.update(event).set(event.next_attempt, times.now()).where(
-		(event.status == "Waiting") & (event.session_id == session_id)
+		(event.status == "Waiting") & event.session.isnull() & event.session_id.isin(named)
 	).run()
 
 
 def waited_too_long(event: frappe._dict) -> bool:
 	"""Whether what the event waits for will hardly come any more."""
 	return times.now() - event.creation >= WAIT_AT_MOST
+
+
+def _update(row: frappe._dict, values: dict[str, Any]) -> None:
+	"""UPDATE an event. A new one only if nobody else has taken it up: a request that took longer than a minute."""
+	values = {**values, "modified": times.now(), "modified_by": frappe.session.user}
+	condition = " AND status = 'Received'" if row.is_new else ""
+	frappe.db.sql(
+		f"UPDATE `tab{DOCTYPE}` SET {', '.join(f'`{column}` = %s' for column in values)} WHERE name = %s{condition}",
+		[*values.values(), row.name],
+	)
+
+
+def _known(key: str) -> frappe._dict | None:
+	return frappe.db.get_value(DOCTYPE, {"key_hash": key}, ["name", "creation"], as_dict=True)
 
 
 def _may_repeat(event: records.Event) -> bool:

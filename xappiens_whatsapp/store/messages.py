@@ -118,20 +118,21 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 		return None
 	message_id = message_id_of(session, message)
 	hash_ = key_hash(session, message_id)
-	if known := bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_) or _came_without_id(session, message):
-		_add_to(session, known.name, message)
-		return Received(known.name, known.conversation, is_new=False)
+	known = _look_up(session, message, hash_)
+	if known.message:
+		_add_to(session, known.message, message)
+		return Received(known.message, known.message_conversation, is_new=False)
 
 	is_group = jids.is_group(message.chat_jid)
 	name_of_chat = "" if message.from_me or is_group else message.push_name
-	contact = (
-		None
-		if is_group
-		else contacts.find_or_create(session, message.chat_jid, name_of_chat, run_hooks=run_hooks)
-	)
-	conversation = conversations.find_or_create(
-		session, message.chat_jid, contact, name_of_chat, run_hooks=run_hooks
-	)
+	contact = None if is_group else known.contact
+	if not is_group and not known.contact_is_up_to_date(name_of_chat):
+		contact = contacts.find_or_create(session, message.chat_jid, name_of_chat, run_hooks=run_hooks)
+	conversation = known.conversation
+	if not conversation or (contact and known.conversation_contact is None):
+		conversation = conversations.find_or_create(
+			session, message.chat_jid, contact, name_of_chat, run_hooks=run_hooks
+		)
 	if message.from_me and (own := _claimed_without_id(session, conversation, message.text)):
 		take_id(own, session, message_id, message)
 		return Received(own, conversation, is_new=False)
@@ -145,41 +146,13 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 		is_unread=not message.from_me,
 	)
 	if run_hooks:
-		frappe.get_doc({"doctype": DOCTYPE, **row}).insert(ignore_permissions=True)
+		# The documents that it links to were looked up or made just now: Frappe need not do so again.
+		frappe.get_doc({"doctype": DOCTYPE, **row}).insert(ignore_permissions=True, ignore_links=True)
 	else:
 		bulk.insert_rows(DOCTYPE, [row])
 	realtime.message(session, conversation, row["name"], row["direction"])
 	realtime.conversation(session, conversation)
 	return Received(row["name"], conversation, is_new=True)
-
-
-def apply_receipt(session: str, receipt: records.Receipt) -> str | None:
-	"""Move a message's status up.
-
-	Args:
-		session: the session's name.
-		receipt: for which message, how far, when, why it failed.
-
-	Returns:
-		The message's name; None if the message is not known (yet).
-	"""
-	row = frappe.db.get_value(
-		DOCTYPE,
-		{"key_hash": key_hash(session, receipt.message_id)},
-		["name", "conversation", *COLUMNS[2:]],
-		as_dict=True,
-		for_update=True,
-	)
-	if not row:
-		return None
-	changes = message_rows.status_changes(
-		row, receipt.status, receipt.timestamp_ms or clock.now_ms(), receipt.error
-	)
-	if changes:
-		frappe.db.set_value(DOCTYPE, row.name, changes)
-		if "status" in changes:
-			realtime.message_status(session, row.conversation, row.name, changes["status"])
-	return row.name
 
 
 def take_id(name: str, session: str, message_id: str, sent: records.Message | records.SentMessage) -> None:
@@ -216,6 +189,56 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 	for reaction in reactions:
 		frappe.db.set_value("WhatsApp Message Reaction", reaction, "parent", name, update_modified=False)
 	realtime.message_status(session, own.conversation, name, changes.get("status", own.status))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+	"""What is stored already of a live message, its contact and its chat. None is what is not there."""
+
+	message: str | None
+	message_conversation: str | None
+	contact: str | None
+	contact_pushname: str | None
+	conversation: str | None
+	conversation_contact: str | None
+
+	def contact_is_up_to_date(self, push_name: str) -> bool:
+		"""Whether a message that names its sender so has nothing to add to the contact."""
+		return bool(self.contact and push_name in ("", self.contact_pushname))
+
+
+def _look_up(session: str, message: records.Message, hash_: str) -> _Known:
+	"""One SELECT for all that a live message touches.
+
+	Args:
+		session: the session's name.
+		message: the record.
+		hash_: its `key_hash`.
+	"""
+	rows = frappe.db.sql(
+		"""
+		SELECT
+			COALESCE(message.name, listed.name), COALESCE(message.conversation, listed.conversation),
+			contact.name, contact.pushname, chat.name, chat.contact
+		FROM (SELECT 1) AS here
+		LEFT JOIN `tabWhatsApp Message` message ON message.key_hash = %(key)s
+		LEFT JOIN `tabWhatsApp Message` listed ON listed.session = %(session)s AND listed.content_hash = %(content)s
+			AND listed.message_id LIKE %(no_id)s AND %(has_id)s
+		LEFT JOIN `tabWhatsApp Contact` contact ON contact.key_hash = %(chat)s
+		LEFT JOIN `tabWhatsApp Conversation` chat ON chat.key_hash = %(chat)s
+		ORDER BY listed.creation LIMIT 1
+		""",
+		{
+			"key": hash_,
+			"session": session,
+			# A list may have given it before, without WhatsApp's id.
+			"content": message_rows.content_hash(session, message),
+			"no_id": NO_ID,
+			"has_id": bool(message.message_id),
+			"chat": key_hash(session, message.chat_jid),
+		},
+	)
+	return _Known(*rows[0])
 
 
 def _quoted(session: str, messages: Sequence[records.Message]) -> dict[str, str]:
@@ -319,23 +342,6 @@ def _all_changes(session: str, row: frappe._dict, message: records.Message) -> d
 
 def _has_made_id(row: frappe._dict) -> bool:
 	return (row.message_id or "").startswith(NO_ID.rstrip("%"))
-
-
-def _came_without_id(session: str, message: records.Message) -> frappe._dict | None:
-	"""The row of this message if a list gave it before, without WhatsApp's id."""
-	if not message.message_id:
-		return None
-	return frappe.db.get_value(
-		DOCTYPE,
-		{
-			"session": session,
-			"content_hash": message_rows.content_hash(session, message),
-			"message_id": ("like", NO_ID),
-		},
-		["name", "conversation"],
-		as_dict=True,
-		order_by="creation asc",
-	)
 
 
 def _claimed_without_id(session: str, conversation: str, text: str) -> str | None:

@@ -28,9 +28,9 @@ class StatusChange:
 def find(session_id: str, hub_id: int | None = None) -> str | None:
 	"""The name of the session with this id, else with this number at the Hub; None if there is none."""
 	if session_id:
-		name = frappe.db.get_value(DOCTYPE, {"session_id": session_id}, "name")
-		if name == session_id:  # the database compares without case, the Hub does not
-			return name
+		names = frappe.db.sql(f"SELECT name FROM `tab{DOCTYPE}` WHERE name = %s", session_id, pluck=True)
+		if names == [session_id]:  # the database compares without case, the Hub does not
+			return session_id
 	if hub_id and not session_id:
 		return frappe.db.get_value(DOCTYPE, {"session_db_id": hub_id}, "name")
 	return None

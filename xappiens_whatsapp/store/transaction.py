@@ -52,8 +52,12 @@ def lost_a_race(error: Exception) -> bool:
 	):
 		return True
 	return bool(error.args) and (
-		frappe.db.is_deadlocked(error)
-		or frappe.db.is_timedout(error)
-		or frappe.db.is_unique_key_violation(error)
-		or frappe.db.is_primary_key_violation(error)
+		frappe.db.is_deadlocked(error) or frappe.db.is_timedout(error) or is_duplicate_key(error)
+	)
+
+
+def is_duplicate_key(error: Exception) -> bool:
+	"""Whether the database, not Frappe, refused a row because its key exists."""
+	return bool(error.args) and (
+		frappe.db.is_unique_key_violation(error) or frappe.db.is_primary_key_violation(error)
 	)

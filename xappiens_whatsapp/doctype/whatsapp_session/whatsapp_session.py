@@ -71,7 +71,7 @@ class WhatsAppSession(Document):
 
 	def after_insert(self) -> None:
 		"""Events that came before the session was known here can be processed now."""
-		events.release_waiting(self.session_id)
+		events.release_waiting(self.session_id, self.session_db_id)
 		frappe.db.after_commit.add(jobs.nudge)
 
 	def remove_repeated_users(self) -> None:
