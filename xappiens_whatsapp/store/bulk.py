@@ -114,7 +114,7 @@ def insert_rows(doctype: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 	Args:
 		doctype: their DocType.
-		rows: column to value, `name` included; all with the same columns. Frappe's own columns are added.
+		rows: column to value, `name` included; all with the same columns. Those of Frappe's own that are missing are added.
 
 	Raises:
 		The driver's IntegrityError if a key exists already. Run it within `transaction.repeated`.
@@ -123,6 +123,7 @@ def insert_rows(doctype: str, rows: Sequence[Mapping[str, Any]]) -> None:
 		return
 	now, user = times.now(), frappe.session.user
 	own = {"creation": now, "modified": now, "owner": user, "modified_by": user, "docstatus": 0, "idx": 0}
+	own = {column: value for column, value in own.items() if column not in rows[0]}
 	columns = [*rows[0], *own]
 	values: list[Any] = []
 	for row in rows:

@@ -91,7 +91,7 @@ def apply(session: str, record: records.Contact, *, run_hooks: bool = True) -> s
 		return row.name
 	new = _new_row(session, hash_, record)
 	if run_hooks:
-		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True)
+		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True, ignore_links=True)
 	else:
 		bulk.insert_rows(DOCTYPE, [new])
 	return new["name"]

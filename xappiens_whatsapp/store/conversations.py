@@ -122,7 +122,7 @@ def find_or_create(
 	chat = records.Chat(jid=jid, phone_number=jids.phone_of(jid), name=name, is_group=jids.is_group(jid))
 	new = {**_new_row(session, hash_, chat, False), "contact": contact}
 	if run_hooks:
-		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True)
+		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True, ignore_links=True)
 	else:
 		bulk.insert_rows(DOCTYPE, [new])
 	realtime.conversation(session, new["name"])

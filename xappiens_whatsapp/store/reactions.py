@@ -21,39 +21,35 @@ def apply(session: str, reaction: records.Reaction) -> str | None:
 	Returns:
 		The message's name; None if the message is not known (yet).
 	"""
-	message = frappe.db.get_value(
-		DOCTYPE,
-		{"key_hash": key_hash(session, reaction.message_id)},
-		["name", "conversation", "direction"],
+	messages = frappe.db.sql(
+		f"SELECT name, conversation, direction FROM `tab{DOCTYPE}` WHERE key_hash = %s FOR UPDATE",
+		key_hash(session, reaction.message_id),
 		as_dict=True,
-		for_update=True,
 	)
-	if not message:
+	if not messages:
 		return None
+	(message,) = messages
 	said_at = reaction.timestamp_ms or clock.now_ms()
-	stored = frappe.db.get_value(
-		TABLE,
-		{"parent": message.name, "from_jid": reaction.sender_jid},
-		["name", "timestamp_ms", "emoji"],
-		as_dict=True,
+	rows = frappe.db.sql(
+		f"SELECT name, from_jid, timestamp_ms FROM `tab{TABLE}` WHERE parent = %s", message.name, as_dict=True
 	)
+	stored = next((row for row in rows if row.from_jid == reaction.sender_jid), None)
 	values = {"emoji": reaction.emoji, "reacted_at": times.site_datetime(said_at), "timestamp_ms": said_at}
 	if stored and stored.timestamp_ms > said_at:
 		return message.name
 	if stored:
 		frappe.db.set_value(TABLE, stored.name, values)
 	else:
-		position = frappe.db.count(TABLE, {"parent": message.name}) + 1
 		row = {
 			"name": name_of(key_hash(message.name, reaction.sender_jid)),
 			"parent": message.name,
 			"parenttype": DOCTYPE,
 			"parentfield": "reactions",
+			"idx": len(rows) + 1,
 			"from_jid": reaction.sender_jid,
 			"from_me": int(reaction.from_me),
 			**values,
 		}
 		bulk.insert_rows(TABLE, [row])
-		frappe.db.set_value(TABLE, row["name"], "idx", position, update_modified=False)
 	realtime.message(session, message.conversation, message.name, message.direction)
 	return message.name
