@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench benchmark
 
 demo:
 	./dev/demo
@@ -11,3 +11,6 @@ lint:
 
 bench:
 	./dev/bench up
+
+benchmark:
+	./dev/benchmark

@@ -300,6 +300,12 @@ def test(layout: Layout, arguments: list[str]) -> int:
 	return run_tests(layout, arguments)
 
 
+def benchmark(layout: Layout, arguments: list[str]) -> int:
+	from bench_tool.benchmarking import main as run_benchmarks
+
+	return run_benchmarks(layout, arguments)
+
+
 def lint(layout: Layout, arguments: list[str]) -> int:
 	from bench_tool.linting import main as run_lint
 
@@ -324,5 +330,6 @@ COMMANDS: dict[str, Callable[[Layout, list[str]], int]] = {
 	"reset": reset,
 	"destroy": destroy,
 	"test": test,
+	"benchmark": benchmark,
 	"lint": lint,
 }

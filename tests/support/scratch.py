@@ -22,10 +22,21 @@ NAME = "scratch.localhost"
 class ScratchSite:
 	"""A site on the tests' bench on which no app is installed yet."""
 
+	def __init__(self, name: str) -> None:
+		self.name = name
+
 	def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
 		"""Runs a command of Frappe's bench CLI on the site; the caller looks at its status and output."""
 		return subprocess.run(
-			[str(bench.python()), "-m", "frappe.utils.bench_helper", "frappe", "--site", NAME, *arguments],
+			[
+				str(bench.python()),
+				"-m",
+				"frappe.utils.bench_helper",
+				"frappe",
+				"--site",
+				self.name,
+				*arguments,
+			],
 			cwd=bench.sites(),
 			env=bench.environment(),
 			stdin=subprocess.DEVNULL,
@@ -48,7 +59,7 @@ class ScratchSite:
 
 		def connected() -> None:
 			try:
-				frappe.init(site=NAME, sites_path=str(bench.sites()))
+				frappe.init(site=self.name, sites_path=str(bench.sites()))
 				frappe.connect()
 				frappe.set_user("Administrator")
 				answers.append(question())
@@ -67,12 +78,16 @@ class ScratchSite:
 
 
 @contextmanager
-def scratch_site() -> Iterator[ScratchSite]:
+def scratch_site(name: str = NAME) -> Iterator[ScratchSite]:
 	"""The site, made anew (a few seconds). Only the private bench has what it is made from."""
 	layout = Layout(bench.ROOT)
 	port = int(bench.common_config()["db_port"])
-	folder = bench.sites() / NAME
-	settings = {"db_type": "mariadb", "db_name": "scratch", "db_password": secrets.token_urlsafe(18)}
+	folder = bench.sites() / name
+	settings = {
+		"db_type": "mariadb",
+		"db_name": name.partition(".")[0],
+		"db_password": secrets.token_urlsafe(18),
+	}
 	try:
 		shutil.rmtree(folder, ignore_errors=True)
 		for part in ("public/files", "private/files", "private/backups", "locks", "logs"):
@@ -80,7 +95,7 @@ def scratch_site() -> Iterator[ScratchSite]:
 		(folder / "site_config.json").write_text(json.dumps(settings))
 		database.create(layout, port, settings["db_name"], settings["db_password"])
 		database.load(layout, port, settings["db_name"], layout.cache / "pristine.sql")
-		site = ScratchSite()
+		site = ScratchSite(name)
 		site.run("clear-cache")
 		yield site
 	finally:

@@ -53,7 +53,7 @@ def test_picture_of_the_readme_is_small() -> None:
 
 def test_commands_of_the_readme_exist() -> None:
 	programs = set(re.findall(r"\./(dev/\w+)", README))
-	assert {"dev/demo", "dev/test", "dev/lint", "dev/bench"} == programs
+	assert {"dev/demo", "dev/test", "dev/lint", "dev/bench", "dev/benchmark"} == programs
 	assert set(re.findall(r"\./dev/bench (\w+)", README)) <= {"help", *cli.COMMANDS}
 	assert set(re.findall(r"make (\w+)`", README)) == set(
 		re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)

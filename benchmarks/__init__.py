@@ -1,0 +1,1 @@
+"""What is fast, and what a user would have instead: `./dev/benchmark`."""
