@@ -113,27 +113,35 @@ def row_guard() -> "Iterator[RowGuard]":
 	"""The database as it is before the first test."""
 	if "FRAPPE_BENCH" not in os.environ or "FRAPPE_SITE" not in os.environ:
 		pytest.fail("FRAPPE_BENCH and FRAPPE_SITE are not set: run ./dev/test", pytrace=False)
-	from support import bench
+	from support import bench, sentinels
 	from support.rows import RowGuard
 
+	sizes = sentinels.log_sizes()
 	os.chdir(bench.sites())  # much of Frappe looks for the site relative to the working folder
 	with bench.connected():
 		guard = RowGuard()
 	yield guard
+	assert list(sentinels.in_logs(sizes)) == [], "secrets of the tests are in the logs"
 
 
 @pytest.fixture
 def site(request: pytest.FixtureRequest, row_guard: "RowGuard") -> Iterator[str]:
 	"""The name of the site. Frappe is bound to it anew for each test, as Administrator; afterwards the database, the
 	queues and what the app keeps in Redis are as before."""
-	from support import bench
+	from frappe.utils.background_jobs import get_redis_conn
+
+	from support import bench, sentinels
 	from support.worker import forget_jobs
 
 	with bench.connected():
 		forget_jobs()
 		yield bench.site_name()
+		leaks = [*sentinels.in_redis(get_redis_conn()), *sentinels.take_answers()]
 		changed = row_guard.restore()
 		forget_jobs()
+	leaks += row_guard.leaks
+	if leaks:
+		pytest.fail(f"secrets of the tests leaked: {', '.join(leaks)}", pytrace=False)
 	marked = [doctype for mark in request.node.iter_markers("leaves") for doctype in mark.args]
 	if unexpected := row_guard.unexpected(changed, marked):
 		pytest.fail(f"the test left rows in {', '.join(unexpected)} (they are put back now)", pytrace=False)

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 import frappe
 import pytest
+from frappe.utils.background_jobs import get_redis_conn
 
-from support import bench
+from support import bench, factories, sentinels
 from support.realtime import Socket
 from support.rows import RowGuard, checksums
 from support.web import Web
-from support.worker import Worker, failures, running_jobs, waiting_jobs
+from support.worker import Worker, failures, forget_jobs, running_jobs, waiting_jobs
 
 
 def test_committed_rows_of_any_table_are_put_back(row_guard: RowGuard) -> None:
@@ -131,3 +132,33 @@ def test_socket_hears_only_the_rooms_that_its_user_may_enter(socket: Callable[..
 
 	assert administrator.wait_for("watched") == {"name": error.name}
 	assert not [event for event, _ in outsider.everything_until("end") if event == "watched"]
+
+
+def test_a_secret_in_a_row_a_job_an_answer_or_a_log_is_found(web: Web, row_guard: RowGuard) -> None:
+	secret = factories.SECRET
+	sizes = sentinels.log_sizes()
+	frappe.get_doc({"doctype": "Error Log", "method": "leak", "error": f"it is: {secret}"}).insert()
+	frappe.db.commit()
+	frappe.enqueue("frappe.ping", note=secret)
+	web.login().get("/api/resource/Error Log", params={"fields": '["error"]', "limit": 5})
+	frappe.logger().error(f"it is: {secret}")
+
+	assert len(list(sentinels.in_redis(get_redis_conn()))) == 1
+	assert len(sentinels.take_answers()) == 1
+	assert len(list(sentinels.in_logs(sizes))) >= 1
+	row_guard.restore()
+	assert row_guard.leaks == [f"tabError Log: {secret[:20]}"]
+
+	row_guard.restore()  # this test is clean itself
+	forget_jobs()
+	sentinels.cut_logs(sizes)
+
+
+def test_a_token_is_at_home_in_redis_under_its_own_key_only() -> None:
+	token = ".".join(["eyJ" + "a" * 12] * 2 + ["b" * 12])
+	connection = get_redis_conn()
+	connection.set("demo:xappiens_whatsapp:token", token)
+	assert list(sentinels.in_redis(connection)) == []
+	connection.set("demo:xappiens_whatsapp:other", token)
+	assert len(list(sentinels.in_redis(connection))) == 1
+	forget_jobs()

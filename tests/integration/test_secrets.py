@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import frappe
@@ -17,7 +16,7 @@ import requests
 from frappe.utils.background_jobs import get_redis_conn
 
 from inbox_hub_simulator.control import Simulator
-from support import bench
+from support import sentinels
 from support.factories import SESSION
 from support.linked import connect_site, link_session
 from xappiens_whatsapp.api.base import WhatsAppAPIClient, diagnose
@@ -34,7 +33,6 @@ WEBHOOK_SECRET = "sentinel-webhook-secret-27d4"
 PREVIOUS_SECRET = "sentinel-previous-secret-81ab"
 SESSION_SECRET = "sentinel-session-secret-63f0"
 WRONG = "sentinel-wrong-secret-0b9d"
-MARK = "sentinel-"
 HANDLER = "/api/method/xappiens_whatsapp.api.webhook.handle_webhook"
 METHODS = "xappiens_whatsapp.api.session."
 SYNC = "xappiens_whatsapp.api.sync.sync_session_complete"
@@ -79,7 +77,7 @@ FAULTS = (
 def test_no_secret_is_found_anywhere_after_everything_went_wrong(
 	simulator: Simulator, web: Web, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
-	logs = {path: path.stat().st_size for path in _logs()}
+	logs = sentinels.log_sizes()
 	connect_site(
 		Simulator.at(simulator.url),  # which knows the credentials of the mark
 		web,
@@ -111,10 +109,10 @@ def test_no_secret_is_found_anywhere_after_everything_went_wrong(
 	_save_settings(enabled=0)
 	worker.drain()
 
-	secrets = (MARK, token)
+	secrets = (sentinels.MARK, token)
 	assert token and len(token) > 40
 	assert list(_in_tables(secrets)) == []
-	assert list(_in_logs(logs, secrets)) == []
+	assert list(sentinels.in_logs(logs)) == []
 	assert list(_in_redis(secrets)) == []
 	assert [answer[:200] for answer in answers if any(secret in answer for secret in secrets)] == []
 	assert not any(secret in caplog.text for secret in secrets)
@@ -150,8 +148,8 @@ def _use_the_client() -> None:
 			act()
 		except InboxHubError as error:
 			frappe.log_error(title="A script met an error", message=frappe.get_traceback(with_context=True))
-			assert MARK not in f"{error} {vars(error)}"
-	assert MARK not in str(diagnose(client))
+			assert sentinels.MARK not in f"{error} {vars(error)}"
+	assert sentinels.MARK not in str(diagnose(client))
 	frappe.db.commit()
 
 
@@ -214,42 +212,13 @@ def _in_tables(secrets: tuple[str, ...]) -> Iterator[str]:
 				yield f"{table}.{column}: {secret}"
 
 
-def _logs() -> Iterator[Path]:
-	folders = {bench.folder() / "logs", bench.sites() / bench.site_name() / "logs", bench.ARTIFACTS / "logs"}
-	for folder in folders:
-		yield from (path for path in folder.glob("*.log") if path.is_file())
-
-
-def _in_logs(sizes: dict[Path, int], secrets: tuple[str, ...]) -> Iterator[str]:
-	for path in _logs():
-		with path.open("rb") as log:
-			begin = sizes.get(path, 0)
-			log.seek(begin if begin <= path.stat().st_size else 0)
-			text = log.read().decode(errors="replace")
-		yield from (f"{path.name}: {secret}" for secret in secrets if secret in text)
-
-
 def _in_redis(secrets: tuple[str, ...]) -> Iterator[str]:
 	for redis in (get_redis_conn(), frappe.cache):
 		for key in redis.scan_iter(match="*"):
 			value = b""
 			with suppress(Exception):  # a key may end between the look and the dump
 				value = redis.dump(key) or b""
-			shown = key + _plain(redis, key) + value
+			shown = key + sentinels.plain_value(redis, key) + value
 			if key.endswith(b":token"):
 				shown = shown.replace(secrets[1].encode(), b"")
 			yield from (f"{key!r}: {secret}" for secret in secrets if secret.encode() in shown)
-
-
-def _plain(redis: object, key: bytes) -> bytes:
-	"""The value as text: a dump is compressed."""
-	kind = redis.type(key)
-	readers = {
-		b"string": lambda: redis.execute_command("GET", key),
-		b"hash": lambda: redis.execute_command("HGETALL", key),
-		b"list": lambda: redis.execute_command("LRANGE", key, 0, -1),
-		b"set": lambda: redis.execute_command("SMEMBERS", key),
-		b"zset": lambda: redis.execute_command("ZRANGE", key, 0, -1),
-	}
-	read = readers.get(kind)
-	return repr(read()).encode() if read else b""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import frappe
 
+from support import sentinels
+
 APP = "xappiens_whatsapp"
 
 # What Frappe writes beside what it is told to write
@@ -76,6 +78,7 @@ class RowGuard:
 		self.tables = {table.name: table for table in read_tables()}
 		self.rows = {name: read_rows(table) for name, table in self.tables.items()}
 		self.checksums = checksums(self.tables)
+		self.leaks: list[str] = []  # secrets in the rows that the last test left
 		own = frappe.get_all("DocType", {"module": ("in", frappe.get_module_list(APP))}, pluck="name")
 		self.expected = {f"tab{doctype}" for doctype in {*own, *LOGS}} | FRAPPES_OWN
 		frappe.db.rollback()
@@ -85,6 +88,7 @@ class RowGuard:
 		frappe.db.rollback()
 		now = checksums(self.tables)
 		changed = [name for name in self.tables if now[name] != self.checksums[name]]
+		self.leaks = []
 		for name in changed:
 			self.restore_table(self.tables[name])
 		frappe.db.commit()
@@ -100,6 +104,7 @@ class RowGuard:
 	def restore_table(self, table: Table) -> None:
 		before, after = self.rows[table.name], read_rows(table)
 		extra, missing = after - before, before - after
+		self.leaks += sentinels.in_rows(table.name, extra)
 		if extra and not before:
 			frappe.db.sql(f"DELETE FROM `{table.name}`")
 		else:

@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from support import bench
+from support import bench, sentinels
 from support.bench import BenchProcess
 
 
@@ -16,6 +16,7 @@ class Client(requests.Session):
 		super().__init__()
 		self.url = url
 		self.headers["X-Frappe-Site-Name"] = bench.site_name()
+		self.hooks["response"].append(sentinels.look_at_answer)
 
 	def request(self, method: str, url: str, **options: Any) -> requests.Response:
 		options.setdefault("timeout", 60)
