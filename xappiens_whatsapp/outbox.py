@@ -12,7 +12,7 @@ from datetime import timedelta
 import frappe
 from frappe import _
 
-from xappiens_whatsapp import jobs, live, realtime
+from xappiens_whatsapp import jobs, live, realtime, webhook_processing
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.inbox_hub import payloads
 from xappiens_whatsapp.inbox_hub.errors import (
@@ -119,6 +119,8 @@ def _send(client: WhatsAppAPIClient, session: str, name: str) -> bool:
 	if sent.message_id:
 		transaction.repeated(lambda: messages.take_id(name, session, sent.message_id, sent))
 		frappe.db.commit()
+		# The ticks may have been faster than the Hub's answer.
+		webhook_processing.process_waiting(session, sent.message_id)
 	else:
 		_set_status(session, name, row.conversation, "Sent", "")
 	return True

@@ -10,8 +10,10 @@ import pytest
 from support import factories
 from support.factories import SESSION, message_record
 from support.linked import connect_site, link_session
-from xappiens_whatsapp import jobs, outbox
+from xappiens_whatsapp import jobs, outbox, webhook_processing
+from xappiens_whatsapp.api import webhook
 from xappiens_whatsapp.api.messages import send_message
+from xappiens_whatsapp.inbox_hub import payloads
 from xappiens_whatsapp.store import messages, times
 
 if TYPE_CHECKING:
@@ -131,6 +133,23 @@ def test_open_pages_hear_the_status_that_is_stored_when_the_echo_was_faster(
 	outbox.send_pending(SESSION)
 	assert stored(name).status == "Delivered"
 	assert heard == ["Delivered"]
+
+
+def test_ticks_that_came_before_the_hubs_answer_are_shown_with_it(
+	hub: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	name = write()
+
+	def read_first(client: object, to: str, message: str) -> dict:
+		body = {"event": "message.read", "sessionId": SESSION, "data": {"messageId": "3EB0FAST"}}
+		event = payloads.understand_event(body, {})
+		stored_event = webhook.store_event(event, frappe.as_json(body), {})
+		assert webhook_processing.process_event(stored_event.name) == "Waiting"
+		return {"success": True, "data": {"messageId": "3EB0FAST"}}
+
+	monkeypatch.setattr(outbox.WhatsAppAPIClient, "send_message", read_first)
+	outbox.send_pending(SESSION)
+	assert stored(name).status == "Read"
 
 
 def test_a_fault_of_our_own_in_the_middle_of_a_send_is_logged_without_the_text_and_sends_nothing_twice(
