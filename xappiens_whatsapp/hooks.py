@@ -40,6 +40,9 @@ standard_queries = {
 before_request = ["xappiens_whatsapp.api.webhook.before_request"]
 after_request = ["xappiens_whatsapp.api.webhook.after_request"]
 
-scheduler_events = {"cron": {"* * * * *": ["xappiens_whatsapp.jobs.every_minute"]}}
+scheduler_events = {
+	"cron": {"* * * * *": ["xappiens_whatsapp.jobs.every_minute"]},
+	"hourly_long": ["xappiens_whatsapp.jobs.every_hour"],
+}
 
-default_log_clearing_doctypes = {"WhatsApp Webhook Event": 7}
+default_log_clearing_doctypes = {"WhatsApp Webhook Event": 7, "WhatsApp Sync Run": 30}

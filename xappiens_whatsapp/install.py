@@ -19,7 +19,7 @@ DOCTYPES = (
 	"WhatsApp Sync Run",
 )
 ROLES = ("WhatsApp Manager", "WhatsApp User")
-DAYS_TO_KEEP_EVENTS = 7
+DAYS_TO_KEEP = {"WhatsApp Webhook Event": 7, "WhatsApp Sync Run": 30}
 
 
 def before_install() -> None:
@@ -45,13 +45,14 @@ def before_install() -> None:
 
 
 def after_install() -> None:
-	"""Make the roles and let Log Settings clear old webhook events."""
+	"""Make the roles and let Log Settings clear old webhook events and sync runs."""
 	for role in ROLES:
 		if not frappe.db.exists("Role", role):
 			frappe.get_doc(doctype="Role", role_name=role, desk_access=1).insert(ignore_permissions=True)
 
 	log_settings = frappe.get_single("Log Settings")
-	log_settings.register_doctype("WhatsApp Webhook Event", days=DAYS_TO_KEEP_EVENTS)
+	for doctype, days in DAYS_TO_KEEP.items():
+		log_settings.register_doctype(doctype, days=days)
 	log_settings.save(ignore_permissions=True)
 
 

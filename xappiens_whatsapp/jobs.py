@@ -6,20 +6,23 @@ enqueued is only a hint to look there now. If the hint is lost, the minute job l
 
 from __future__ import annotations
 
-import time
-from datetime import datetime
+from datetime import timedelta
 
 import frappe
 import redis
-from frappe.utils import add_to_date
+from frappe.query_builder.functions import Max
 from frappe.utils.background_jobs import get_queue, get_redis_conn
 
-from xappiens_whatsapp.store import events, sessions, sync_runs, times
+from xappiens_whatsapp.inbox_hub import clock
+from xappiens_whatsapp.store import events, sessions, sync_runs, times, transaction
+from xappiens_whatsapp.store.keys import key_hash
 
 SYNC_QUEUE = "long"
+SYNC_JOB = "whatsapp_sync"  # how the ids of these jobs begin
 WORK_SECONDS = 60  # a job works at most so long, then it makes room for others
-SLEEP_SECONDS = 5  # and sleeps at most so long
 NUDGE_SECONDS = 60
+LOOK_AT_JOBS = 100  # of those that wait; beyond that a second hint does no harm
+TURN_SECONDS = 2  # how long a job waits for another one that is just ending
 
 
 def every_minute() -> None:
@@ -29,8 +32,8 @@ def every_minute() -> None:
 	process_due_events()
 	settle_abandoned_messages()
 	request_scheduled_syncs()
-	for session in sessions_to_sync():
-		enqueue_sync(session)
+	if any(each.due_in <= 0 for each in sync_runs.wanted()):
+		enqueue_sync()
 	for session in sessions_with_pending_messages():
 		enqueue_outbox(session)
 
@@ -52,9 +55,9 @@ def is_enabled() -> bool:
 	return bool(frappe.get_cached_doc("WhatsApp Settings").enabled)
 
 
-def enqueue_sync(session: str) -> None:
-	"""Hint that a session is to be synced, once the caller has committed."""
-	_enqueue("xappiens_whatsapp.jobs.sync_session", SYNC_QUEUE, session)
+def enqueue_sync() -> None:
+	"""Hint that there is something to sync, once the caller has committed; one hint is enough."""
+	frappe.db.after_commit.add(_hint_sync)
 
 
 def enqueue_outbox(session: str) -> None:
@@ -62,24 +65,19 @@ def enqueue_outbox(session: str) -> None:
 	_enqueue("xappiens_whatsapp.jobs.send_pending_messages", "short", session)
 
 
-def sync_session(session: str) -> None:
-	"""Job: open the run that is due, or continue the one that is unfinished, for at most a minute."""
-	from xappiens_whatsapp.api.base import WhatsAppAPIClient
-	from xappiens_whatsapp.sync import engine
+def sync_sessions() -> None:
+	"""Job: work on the syncs that are due, one job at a time, for at most a minute."""
+	from xappiens_whatsapp.sync.rounds import Round
 
-	if not is_enabled() or not (run := _run_to_work_on(session)):
+	if not is_enabled() or not _take_turn():
 		return
-	if early := _seconds_until(sync_runs.load(run).resume_at):
-		_continue_if_idle(session, early)
-		return
-	claim = sync_runs.claim(run)
-	frappe.db.commit()
-	if not claim:
-		return
-	client = WhatsAppAPIClient(session, lane="background")
-	outcome = engine.work(claim, client, deadline=time.monotonic() + WORK_SECONDS)
-	if outcome.state == engine.PAUSED:
-		_continue_if_idle(session, outcome.resume_in)
+	try:
+		goes_on = Round(_others_wait).go()
+	finally:
+		_give_turn_back()
+	if goes_on:
+		enqueue_sync()
+		frappe.db.commit()
 
 
 def send_pending_messages(session: str) -> None:
@@ -106,33 +104,53 @@ def process_due_events() -> None:
 
 
 def request_scheduled_syncs() -> None:
-	"""Wish a sync for each connected session whose last one is older than the interval."""
+	"""Wish a sync for each connected session that has had none in the present interval.
+
+	The intervals of the sessions begin at different moments, so that they do not all call at once. A sync that failed or
+	that somebody else wished counts: it is tried again in the next interval.
+	"""
 	from xappiens_whatsapp.api.sync import request_sync
 
 	settings = frappe.get_cached_doc("WhatsApp Settings")
 	if not settings.auto_sync_enabled:
 		return
-	before = add_to_date(times.now(), minutes=-settings.sync_interval)
-	# A sync that failed leaves `last_sync` as it was: it, too, is tried again only after the interval.
-	tried = set(
-		frappe.get_all(
-			sync_runs.DOCTYPE, filters={"creation": (">=", before)}, pluck="session", distinct=True
-		)
+	interval = timedelta(minutes=settings.sync_interval)
+	run = frappe.qb.DocType(sync_runs.DOCTYPE)
+	tried = dict(
+		frappe.qb.from_(run)
+		.select(run.session, Max(run.creation))
+		.where(run.creation >= times.now() - interval)
+		.groupby(run.session)
+		.run()
 	)
-	for session in frappe.get_all(
+	for session, last_sync in frappe.get_all(
 		sessions.DOCTYPE,
-		filters={"is_connected": 1, "last_sync": ("<", before), "sync_due": ("is", "not set")},
-		pluck="name",
+		filters={"is_connected": 1, "sync_mode": ("!=", "Stopped"), "sync_due": ("is", "not set")},
+		fields=["name", "last_sync"],
+		as_list=True,
 	):
-		if session not in tried:
+		began = times.now() - timedelta(seconds=seconds_into_interval(session, interval.total_seconds()))
+		if all(not moment or moment < began for moment in (last_sync, tried.get(session))):
 			request_sync(session, "Scheduler")
 	frappe.db.commit()
 
 
-def sessions_to_sync() -> list[str]:
-	"""Sessions whose sync is due or waits to be continued."""
-	due = frappe.get_all(sessions.DOCTYPE, filters={"sync_due": ("<=", times.now())}, pluck="name")
-	return sorted({*due, *sync_runs.resumable()})
+def seconds_into_interval(session: str, interval: float) -> float:
+	"""How long ago the present interval of this session began: always at the same moments for the same session.
+
+	Args:
+		session: the session's name.
+		interval: in seconds.
+	"""
+	offset = int(key_hash(session)[:8], 16) % interval
+	return (clock.now_ms() / 1000 + offset) % interval
+
+
+def every_hour() -> None:
+	"""Correct the statistics of each session by aggregates. Called by Frappe's scheduler."""
+	for session in frappe.get_all(sessions.DOCTYPE, pluck="name"):
+		transaction.repeated(lambda session=session: sessions.refresh_totals(session))
+		frappe.db.commit()
 
 
 def sessions_with_pending_messages() -> list[str]:
@@ -151,39 +169,6 @@ def sessions_with_pending_messages() -> list[str]:
 	)
 
 
-def _run_to_work_on(session: str) -> str | None:
-	"""The run to claim, opened if a sync is due. Commits."""
-	row = frappe.db.get_value(sessions.DOCTYPE, session, ["sync_due", "sync_due_trigger"], as_dict=True)
-	if row and row.sync_due:
-		early = _seconds_until(row.sync_due)
-		if early > SLEEP_SECONDS:
-			return None  # the minute job comes back
-		time.sleep(early)
-		frappe.db.commit()
-		# Read again under the lock: another job may have fulfilled the wish meanwhile.
-		row = frappe.db.get_value(
-			sessions.DOCTYPE, session, ["sync_due", "sync_due_trigger"], as_dict=True, for_update=True
-		)
-	if row and row.sync_due:
-		run = sync_runs.open_run(session, row.sync_due_trigger or "Scheduler")
-	else:
-		run = sync_runs.unfinished(session)
-	frappe.db.commit()
-	return run
-
-
-def _continue_if_idle(session: str, resume_in: float) -> None:
-	"""Come back soon if nobody else waits for the worker; else the minute job does."""
-	if get_queue(SYNC_QUEUE).count == 0:
-		time.sleep(min(resume_in, SLEEP_SECONDS))
-		enqueue_sync(session)
-		frappe.db.commit()
-
-
-def _seconds_until(moment: datetime | None) -> float:
-	return max((moment - times.now()).total_seconds(), 0) if moment else 0
-
-
 def _enqueue(method: str, queue: str, session: str) -> None:
 	"""Enqueue after the commit. The queue may be down: what is wanted stands in the database."""
 
@@ -196,3 +181,40 @@ def _enqueue(method: str, queue: str, session: str) -> None:
 			)
 
 	frappe.db.after_commit.add(hint)
+
+
+def _hint_sync() -> None:
+	"""Enqueue the job, unless one waits already. RQ's own `deduplicate` refuses for minutes after a SIGKILL."""
+	try:
+		if not any(map(_is_sync_job, get_queue(SYNC_QUEUE).get_job_ids(0, LOOK_AT_JOBS))):
+			job_id = f"{SYNC_JOB}-{frappe.generate_hash(length=12)}"
+			frappe.enqueue("xappiens_whatsapp.jobs.sync_sessions", queue=SYNC_QUEUE, job_id=job_id)
+	except redis.exceptions.RedisError:
+		frappe.logger().error("The job queue cannot be reached; the minute job will see to the syncs")
+
+
+def _is_sync_job(job_id: str) -> bool:
+	return frappe.local.site in job_id and SYNC_JOB in job_id
+
+
+def _take_turn() -> bool:
+	"""Whether no other sync job of this site is at work. The lock ends with the connection, so with a killed worker."""
+	return frappe.db.sql("SELECT GET_LOCK(%s, %s)", (_turn_name(), TURN_SECONDS))[0][0] == 1
+
+
+def _give_turn_back() -> None:
+	frappe.db.sql("SELECT RELEASE_LOCK(%s)", _turn_name())
+
+
+def _turn_name() -> str:
+	return (
+		f"{SYNC_JOB}_{key_hash(frappe.conf.db_name)}"  # MariaDB's locks are the server's, not the database's
+	)
+
+
+def _others_wait() -> bool:
+	"""Whether somebody else's job waits where the sync jobs wait."""
+	try:
+		return not all(map(_is_sync_job, get_queue(SYNC_QUEUE).get_job_ids(0, LOOK_AT_JOBS)))
+	except redis.exceptions.RedisError:
+		return False

@@ -31,30 +31,35 @@ class HookFailure:
 		return f"{self.app}\n\n{self.error}"
 
 
-def store_live_message(session: str, message: records.Message) -> None:
+def store_live_message(session: str, message: records.Message) -> messages.Received | None:
 	"""Store one live message in a transaction of its own and commit it.
 
 	Args:
 		session: the session's name.
 		message: as it came.
 
+	Returns:
+		As `messages.receive`.
+
 	Raises:
 		What the store raises, after a rollback, if the message could not be stored even without hooks.
 	"""
 	try:
-		transaction.repeated(lambda: messages.receive(session, message))
+		received = transaction.repeated(lambda: messages.receive(session, message))
 		frappe.db.commit()
-		return
+		return received
 	except Exception as error:
 		failure = error
 
-	def store_without_hooks() -> None:
+	def store_without_hooks() -> messages.Received | None:
 		received = messages.receive(session, message, run_hooks=False)
 		if received and received.is_new:
 			events.store_pending_hooks(session, received.name, describe(received.name, failure).text)
+		return received
 
-	transaction.repeated(store_without_hooks)
+	received = transaction.repeated(store_without_hooks)
 	frappe.db.commit()
+	return received
 
 
 def describe(message: str, error: Exception) -> HookFailure:
@@ -67,6 +72,19 @@ def describe(message: str, error: Exception) -> HookFailure:
 		reference_name=message,
 	)
 	return failure
+
+
+def log_fault(title: str, error: Exception, doctype: str | None = None, name: str | None = None) -> None:
+	"""One row in the Error Log, without the error's words and variables, which may quote a conversation.
+
+	Args:
+		title: what could not be done.
+		error: why.
+		doctype, name: of the document it is about. The caller commits.
+	"""
+	frappe.log_error(
+		title=title, message=without_message(error), reference_doctype=doctype, reference_name=name
+	)
 
 
 def run_hooks_again(message: str) -> None:

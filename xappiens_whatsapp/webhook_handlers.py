@@ -13,6 +13,7 @@ import frappe
 from xappiens_whatsapp.api.sync import request_sync
 from xappiens_whatsapp.inbox_hub import records
 from xappiens_whatsapp.store import contacts, conversations, messages, reactions, receipts, sessions
+from xappiens_whatsapp.sync import breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,11 @@ def handle_message_status(delivery: Delivery) -> Outcome:
 
 
 def handle_session_status(delivery: Delivery) -> Outcome:
-	"""session.connected, session.disconnected: and a session that has just connected is synced."""
+	"""session.connected, session.disconnected: a session that has just connected is synced, one that was lost while it was
+	synced is spared (`breaker.py`)."""
 	change = sessions.apply_status(delivery.session, delivery.event.payload)
+	if change.was_lost:
+		breaker.note_interruption(delivery.session)
 	if change.became_connected and frappe.get_cached_doc("WhatsApp Settings").auto_sync_enabled:
 		request_sync(delivery.session, "Connected", settle=True)
 	return Outcome()

@@ -30,6 +30,9 @@ PATIENCE_IN_REQUEST = 3.0
 PATIENCE_IN_JOB = 5.0
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 30.0
+# Of a call that must not keep a request long, whatever the Hub does: what it does not bring a job does.
+BRISK_CONNECT_TIMEOUT = 2.0
+BRISK_READ_TIMEOUT = 3.0
 
 
 def lane_and_patience(lane: Lane | None) -> tuple[Lane, float | None]:
@@ -51,14 +54,26 @@ class WhatsAppAPIClient(InboxHubClient):
 		session_id: the session's id at the Hub, which is also the name of its WhatsApp Session. None for calls about the
 			account; a call that needs a session then raises InvalidRequest.
 		lane: "people" if somebody waits for the answer, "background" if not; see `lane_and_patience`.
+		patience_seconds: how long one call may wait, instead of what is usual there; 0: it is not tried again either.
+		is_brisk: give up on a Hub that does not answer within a few seconds.
 
 	Each method returns the Hub's JSON as a dict, completed with the keys of the user's document, and raises an
 	`InboxHubError` otherwise; `Disabled` if WhatsApp is switched off in the settings.
 	"""
 
-	def __init__(self, session_id: str | None = None, *, lane: Lane | None = None) -> None:
+	def __init__(
+		self,
+		session_id: str | None = None,
+		*,
+		lane: Lane | None = None,
+		patience_seconds: float | None = None,
+		is_brisk: bool = False,
+	) -> None:
 		super().__init__(session_id)
 		self._lane, self._patience = lane_and_patience(lane)
+		if patience_seconds is not None:
+			self._patience = patience_seconds
+		self._is_brisk = is_brisk
 
 	@property
 	def recipient_format(self) -> str:
@@ -87,14 +102,16 @@ class WhatsAppAPIClient(InboxHubClient):
 		settings = _settings()
 		if not settings.enabled:
 			raise Disabled(_("WhatsApp is switched off. Tick Enabled in WhatsApp Settings to use it."))
-		read_timeout = float(settings.api_timeout or READ_TIMEOUT)
+		read_timeout, connect_timeout = float(settings.api_timeout or READ_TIMEOUT), CONNECT_TIMEOUT
+		if self._is_brisk:
+			read_timeout, connect_timeout = min(read_timeout, BRISK_READ_TIMEOUT), BRISK_CONNECT_TIMEOUT
 		config = HubConfig(
 			base_url=settings.api_base_url or "",
 			api_key=Secret(settings.get_password("api_key", raise_exception=False)),
 			email=settings.api_email or "",
 			password=Secret(settings.get_password("api_password", raise_exception=False)),
 			read_timeout=read_timeout,
-			connect_timeout=min(CONNECT_TIMEOUT, read_timeout),
+			connect_timeout=min(connect_timeout, read_timeout),
 			retries=int(settings.api_retry_attempts or 0),
 		)
 		# Not the cache's Redis: `bench clear-cache` would forget the token and the calls already made.

@@ -8,7 +8,7 @@ from typing import Any
 import frappe
 
 from xappiens_whatsapp import realtime
-from xappiens_whatsapp.inbox_hub import jids, records
+from xappiens_whatsapp.inbox_hub import clock, jids, records
 from xappiens_whatsapp.store import bulk, times
 from xappiens_whatsapp.store.contacts import placeholder_name
 from xappiens_whatsapp.store.keys import key_hash, name_of
@@ -33,12 +33,19 @@ COLUMNS = (
 	"last_message_from_me",
 	"last_message_timestamp_ms",
 	"flag_timestamp_ms",
+	"hub_last_message_ms",
 	"status",
 	*FLAGS,
 )
 
 
-def upsert(session: str, chats: Sequence[records.Chat], *, is_first_sync: bool) -> bulk.Counts:
+def upsert(
+	session: str,
+	chats: Sequence[records.Chat],
+	*,
+	is_first_sync: bool,
+	fetched_at_ms: int | None = None,
+) -> bulk.Counts:
 	"""Store a page of chats: one SELECT, one INSERT of the new, one UPDATE of the changed.
 
 	Stories, broadcasts and newsletters are processed but make no conversation.
@@ -48,10 +55,12 @@ def upsert(session: str, chats: Sequence[records.Chat], *, is_first_sync: bool) 
 		chats: the page, in the Hub's order; of one JID the last counts.
 		is_first_sync: take the Hub's unread count. Later the counts move with the messages, and what a sync finds
 			missing is counted when its message is stored.
+		fetched_at_ms: when the page was asked for, by default now: what was heard later of a flag is kept.
 
 	Returns:
 		How many were processed, created and updated.
 	"""
+	said_at = fetched_at_ms or clock.now_ms()
 	by_hash = {key_hash(session, chat.jid): chat for chat in chats if has_conversation(chat.jid)}
 	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), COLUMNS)
 	new = [
@@ -59,7 +68,9 @@ def upsert(session: str, chats: Sequence[records.Chat], *, is_first_sync: bool) 
 		for hash_, chat in by_hash.items()
 		if hash_ not in stored
 	]
-	changes = bulk.locked_changes(DOCTYPE, stored, COLUMNS, lambda row: _changes(row, by_hash[row.key_hash]))
+	changes = bulk.locked_changes(
+		DOCTYPE, stored, COLUMNS, lambda row: _changes(row, by_hash[row.key_hash], said_at)
+	)
 	bulk.insert_rows(DOCTYPE, new)
 	bulk.update_rows(DOCTYPE, changes)
 	return bulk.Counts(processed=len(chats), created=len(new), updated=len(changes))
@@ -178,8 +189,12 @@ def forget_message(conversation: str) -> None:
 	)
 
 
-def recount(session: str) -> None:
+def recount(session: str, conversation: str | None = None) -> None:
 	"""Correct each conversation's number of messages and the time of its first one, as aggregates say.
+
+	Args:
+		session: the session's name.
+		conversation: the name of the only one to correct.
 
 	The messages are read without locks, and the number is moved by what it is wrong by: messages that come meanwhile
 	are counted by `record_message`, and neither waits for the other.
@@ -193,11 +208,11 @@ def recount(session: str) -> None:
 			conversation.first_message_time AS known_first_time
 		FROM `tabWhatsApp Conversation` conversation
 		JOIN `tabWhatsApp Message` message ON message.conversation = conversation.name
-		WHERE conversation.session = %s
+		WHERE conversation.session = %(session)s AND (%(only)s IS NULL OR conversation.name = %(only)s)
 		GROUP BY conversation.name
 		HAVING missing != 0 OR NOT known_first_time <=> first_time
 		""",
-		session,
+		{"session": session, "only": conversation},
 		as_dict=True,
 	)
 	for start in range(0, len(wrong), ROWS_AT_ONCE):
@@ -274,29 +289,37 @@ def _new_row(session: str, hash_: str, chat: records.Chat, take_unread: bool) ->
 		"first_message_time": times.site_datetime(chat.first_message_ms),
 		"last_synced_at": times.now(),
 		"flag_timestamp_ms": 0,
+		"hub_last_message_ms": (chat.last_message.timestamp_ms or 0) if chat.last_message else 0,
 		**{column: int(bool(getattr(chat, attribute))) for column, attribute in FLAGS.items()},
 		**_archive_columns(bool(chat.is_archived)),
 		**_last_message_columns(chat.last_message or records.LastMessage("")),
 	}
 
 
-def _changes(row: frappe._dict, chat: records.Chat) -> dict[str, Any]:
-	"""Columns of a stored conversation that are to change, with their new values."""
+def _changes(row: frappe._dict, chat: records.Chat, said_at_ms: int) -> dict[str, Any]:
+	"""Columns of a stored conversation that are to change, with their new values.
+
+	A page of a list speaks of the moment when it was asked for: an event that came since knows better.
+	"""
 	new: dict[str, Any] = {}
 	if chat.name:
 		new["contact_name"] = chat.name
 	if chat.phone_number:
 		new["phone_number"] = chat.phone_number
 	for column, attribute in FLAGS.items():
-		if (said := getattr(chat, attribute)) is not None:
+		if column != "is_archived" and (said := getattr(chat, attribute)) is not None:
 			new[column] = int(said)
-	if chat.is_archived is not None:
+	if chat.is_archived is not None and said_at_ms >= row.flag_timestamp_ms:
 		new.update(_archive_columns(chat.is_archived))
+		if int(chat.is_archived) != row.is_archived:
+			new["flag_timestamp_ms"] = said_at_ms
 	if chat.mute_expiration_ms:
 		new["mute_expiration"] = times.site_datetime(chat.mute_expiration_ms)
 	last = chat.last_message
 	if last and last.timestamp_ms and last.timestamp_ms > row.last_message_timestamp_ms:
 		new.update(_last_message_columns(last))
+	if last and last.timestamp_ms and last.timestamp_ms > row.hub_last_message_ms:
+		new["hub_last_message_ms"] = last.timestamp_ms
 	changes = {column: value for column, value in new.items() if value != row[column]}
 	if changes:
 		changes["last_synced_at"] = times.now()

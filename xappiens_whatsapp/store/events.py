@@ -18,6 +18,7 @@ RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 4 *
 WAIT_AT_MOST = timedelta(hours=72)
 REPEATED_WITHIN_MS = 10 * 60 * 1000
 ERROR_LENGTH = 5000
+ROWS_AT_ONCE = 500
 UNFINISHED = ("Received", "Failed", "Waiting")
 
 
@@ -258,6 +259,29 @@ def release_waiting(session_id: str, hub_id: int | None = None) -> None:
 	frappe.qb.update(event).set(event.next_attempt, times.now()).where(
 		(event.status == "Waiting") & event.session.isnull() & event.session_id.isin(named)
 	).run()
+
+
+def release_known(session: str) -> None:
+	"""What waited for messages of this session that are stored by now is due now. The caller commits.
+
+	A sync stores messages in bulk, for which nobody looks whether something waits for them.
+	"""
+	waiting = frappe.get_all(
+		DOCTYPE,
+		filters={"status": "Waiting", "session": session, "message_id": ("is", "set")},
+		fields=["name", "message_id"],
+	)
+	for start in range(0, len(waiting), ROWS_AT_ONCE):
+		hashes = {
+			row.name: key_hash(session, row.message_id) for row in waiting[start : start + ROWS_AT_ONCE]
+		}
+		stored = bulk.rows_by_key("WhatsApp Message", list(hashes.values()), ())
+		names = [name for name, hash_ in hashes.items() if hash_ in stored]
+		if names:
+			event = frappe.qb.DocType(DOCTYPE)
+			frappe.qb.update(event).set(event.next_attempt, times.now()).where(
+				event.name.isin(names) & (event.status == "Waiting")
+			).run()
 
 
 def waited_too_long(event: frappe._dict) -> bool:

@@ -19,7 +19,7 @@ from xappiens_whatsapp.store.keys import key_hash, name_of
 from xappiens_whatsapp.store.message_rows import COLUMNS, OUTGOING, message_id_of, message_row, preview
 
 DOCTYPE = "WhatsApp Message"
-NO_ID = "NOID-%"  # ids that this app made, since the Hub gave none
+MADE_ID = "NOID-"  # how ids begin that this app made, since the Hub gave none
 
 
 @dataclass(slots=True)
@@ -341,7 +341,7 @@ def _all_changes(session: str, row: frappe._dict, message: records.Message) -> d
 
 
 def _has_made_id(row: frappe._dict) -> bool:
-	return (row.message_id or "").startswith(NO_ID.rstrip("%"))
+	return (row.message_id or "").startswith(MADE_ID)
 
 
 def _claimed_without_id(session: str, conversation: str, text: str) -> str | None:

@@ -24,6 +24,10 @@ class StatusChange:
 	def became_connected(self) -> bool:
 		return self.after == "Connected" and self.before != "Connected"
 
+	@property
+	def was_lost(self) -> bool:
+		return self.before == "Connected" and self.after != "Connected"
+
 
 def find(session_id: str, hub_id: int | None = None) -> str | None:
 	"""The name of the session with this id, else with this number at the Hub; None if there is none."""

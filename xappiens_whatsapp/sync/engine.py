@@ -7,23 +7,28 @@ anybody, with no page stored twice and no call started over.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import frappe
 
-from xappiens_whatsapp import realtime
+from xappiens_whatsapp import live
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
-from xappiens_whatsapp.inbox_hub import clock
-from xappiens_whatsapp.inbox_hub.errors import HubUnavailable, InboxHubError, Misconfigured, RateLimited
-from xappiens_whatsapp.live import store_live_message
-from xappiens_whatsapp.store import contacts, sessions, sync_runs, times, transaction
+from xappiens_whatsapp.inbox_hub.errors import (
+	HubUnavailable,
+	InboxHubError,
+	Misconfigured,
+	RateLimited,
+	SessionNotConnected,
+)
+from xappiens_whatsapp.store import contacts, events, sessions, sync_runs, transaction
 from xappiens_whatsapp.store.bulk import Counts
-from xappiens_whatsapp.sync import phases
+from xappiens_whatsapp.sync import breaker, late, phases, progress, scopes
+from xappiens_whatsapp.sync.cursor import Cursor, Scope
 
 DONE, PAUSED = "done", "paused"
-HUB_DOWN_PAUSE = 60  # seconds until a Hub that does not answer is asked again
-HUB_DOWN_PAUSES = 5  # before the run fails
-PROGRESS_EVERY = 0.5  # seconds
+# Seconds until a Hub that does not answer is asked again, each time in a row; then the run fails.
+HUB_DOWN_PAUSES = (2, 10, 60, 60, 60, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +39,62 @@ class Outcome:
 	resume_in: float = 0
 
 
-def work(claim: sync_runs.Claim, client: WhatsAppAPIClient, *, deadline: float) -> Outcome:
+def work(
+	claim: sync_runs.Claim,
+	client: WhatsAppAPIClient,
+	*,
+	deadline: float,
+	should_stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
 	"""Work on a run until it is finished, the deadline has come, or the Hub wants a pause. Commits after each page.
+
+	No error leaves this function: the run fails and says why.
 
 	Args:
 		claim: of the run, committed.
 		client: of the run's session.
 		deadline: on the clock of `time.monotonic`; a page that was begun is finished first.
+		should_stop: asked after each page; True ends the spell as the deadline does.
 
 	Returns:
 		Done, also if the run failed (the run says so), or paused.
 	"""
-	run = sync_runs.load(claim.run)
 	try:
-		scope, cursor = _scope_of(run), phases.Cursor.from_dict(run.cursor)
-		reporter = _Reporter(claim)
+		run = sync_runs.load(claim.run)
+		scope, cursor = scopes.of_run(run), Cursor.from_dict(run.cursor)
+		frappe.db.commit()
 		while time.monotonic() < deadline:
-			if not _step(claim, client, scope, cursor, reporter):
-				_finish(claim, scope)
+			if not _step(claim, client, scope, cursor):
+				_finish(claim, scope, cursor)
 				return Outcome(DONE)
-		_release(claim, 0)
+			if should_stop():
+				break
+		sync_runs.release(claim)
+		frappe.db.commit()
 		return Outcome(PAUSED)
 	except RateLimited as error:
 		return _pause(claim, error.retry_after or 1)
 	except HubUnavailable as error:
 		# Pauses in a row: each stored page begins the count anew.
 		pauses = sync_runs.load(claim.run).hub_pauses
-		if isinstance(error, Misconfigured) or pauses >= HUB_DOWN_PAUSES:
-			return _fail(claim, error)
+		if isinstance(error, Misconfigured) or pauses >= len(HUB_DOWN_PAUSES):
+			return _fail(claim, str(error))
 		frappe.db.set_value(sync_runs.DOCTYPE, claim.run, "hub_pauses", pauses + 1)
-		return _pause(claim, HUB_DOWN_PAUSE)
+		return _pause(claim, HUB_DOWN_PAUSES[pauses])
+	except SessionNotConnected as error:
+		frappe.db.rollback()
+		breaker.note_interruption(claim.session)
+		return _fail(claim, str(error))
 	except InboxHubError as error:
-		return _fail(claim, error)
+		return _fail(claim, str(error))
 	except sync_runs.ClaimLost:
 		frappe.db.rollback()
 		return Outcome(PAUSED)
 	except Exception as error:
-		_fail(claim, error)
-		raise
+		# Not raised again: what logs a failed job would log the page's messages with it.
+		frappe.db.rollback()
+		live.log_fault("WhatsApp: a sync stopped unexpectedly", error, sync_runs.DOCTYPE, claim.run)
+		return _fail(claim, f"{type(error).__name__}. The Error Log says where.")
 
 
 def run_phase(client: WhatsAppAPIClient, session: str, phase: str) -> Counts:
@@ -80,15 +103,18 @@ def run_phase(client: WhatsAppAPIClient, session: str, phase: str) -> Counts:
 	Args:
 		client: of the session.
 		session: the session's name.
-		phase: one of `phases.PHASES`.
+		phase: one of `cursor.PHASES`.
 
 	Returns:
 		The counts of the phase.
 	"""
-	scope, cursor, counts = scope_for(session), phases.Cursor(), Counts()
+	scope, cursor, counts = scopes.of_session(session), Cursor(), Counts()
 	phases.begin(scope, cursor, phase)
 	while fetched := phases.fetch(client, scope, cursor):
-		counts.add(_store(scope, fetched))
+		late.store(scope.session, fetched)
+		stored = transaction.repeated(fetched.store)
+		stored.errors += len(fetched.errors) + fetched.late_failed
+		counts.add(stored)
 		frappe.db.commit()
 	if phase == "contacts":
 		contacts.link_conversations(session)
@@ -96,53 +122,23 @@ def run_phase(client: WhatsAppAPIClient, session: str, phase: str) -> Counts:
 	return counts
 
 
-def scope_for(session: str) -> phases.Scope:
-	"""What a sync of this session covers now. The first one draws the line between history and news, here."""
-	settings = frappe.get_cached_doc("WhatsApp Settings")
-	row = frappe.db.get_value(sessions.DOCTYPE, session, ["history_until_ms", "last_sync"], as_dict=True)
-	if not row.history_until_ms:
-		# Many of the Hub's times have no milliseconds: what is of this second counts as news.
-		row.history_until_ms = clock.now_ms() // 1000 * 1000 - 1
-		frappe.db.set_value(
-			sessions.DOCTYPE, session, "history_until_ms", row.history_until_ms, update_modified=False
-		)
-	return phases.Scope(
-		session=session,
-		history_until_ms=row.history_until_ms,
-		is_first_sync=not row.last_sync,
-		recent_chats=settings.sync_recent_chats,
-		messages_per_chat=settings.sync_messages_per_chat,
-	)
-
-
-def _scope_of(run: frappe._dict) -> phases.Scope:
-	scope = scope_for(run.session)
-	frappe.db.commit()
-	return scope
-
-
-def _step(
-	claim: sync_runs.Claim,
-	client: WhatsAppAPIClient,
-	scope: phases.Scope,
-	cursor: phases.Cursor,
-	reporter: _Reporter,
-) -> bool:
+def _step(claim: sync_runs.Claim, client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> bool:
 	"""One page. Returns False when all phases are done."""
 	calls, waited = client.calls, client.seconds_waited
-	fetched = phases.fetch(client, scope, cursor)
+	fetched = phases.fetch(client, scope, cursor) if cursor.phase in scope.phases else None
 	if not fetched:
-		following = phases.PHASES.index(cursor.phase) + 1
-		if following == len(phases.PHASES):
+		following = scope.next_phase(cursor.phase)
+		if not following:
 			return False
-		phases.begin(scope, cursor, phases.PHASES[following])
+		phases.begin(scope, cursor, following)
 		return True
 
-	phase, (done, total) = cursor.phase, phases.progress(cursor)
+	phase, (done, total) = cursor.phase, cursor.progress
+	late.store(scope.session, fetched, lambda: sync_runs.show_heartbeat(claim))
 
 	def store_and_save() -> None:
 		counts = fetched.store()
-		counts.errors += len(fetched.errors)
+		counts.errors += len(fetched.errors) + fetched.late_failed
 		sync_runs.save(
 			claim,
 			cursor=cursor.as_dict(),
@@ -156,65 +152,36 @@ def _step(
 				*fetched.notes,
 				*(f"{phase} {error.path}: {error.reason}" for error in fetched.errors),
 			],
+			left_out=fetched.left_out,
 		)
-		reporter.report(phase, done, total)
+		progress.report(claim, phase, done, total)
 
-	_store_late(scope, fetched)
 	transaction.repeated(store_and_save)
 	frappe.db.commit()
 	return True
 
 
-def _store(scope: phases.Scope, fetched: phases.Fetched) -> Counts:
-	_store_late(scope, fetched)
-	counts = transaction.repeated(fetched.store)
-	counts.errors += len(fetched.errors)
-	return counts
-
-
-def _store_late(scope: phases.Scope, fetched: phases.Fetched) -> None:
-	"""Messages that nobody told of in time are stored as live ones, the oldest first, each in its own transaction."""
-	for message in sorted(fetched.late, key=lambda message: message.timestamp_ms or 0):
-		store_live_message(scope.session, message)
-
-
-def _finish(claim: sync_runs.Claim, scope: phases.Scope) -> None:
+def _finish(claim: sync_runs.Claim, scope: Scope, cursor: Cursor) -> None:
 	def close() -> None:
 		sessions.lock(scope.session)
 		contacts.link_conversations(scope.session)
 		sessions.refresh_totals(scope.session)
-		frappe.db.set_value(sessions.DOCTYPE, scope.session, "last_sync", times.now())
+		scopes.note_finished(claim, scope, cursor)
 		sync_runs.finish(claim)
 
 	transaction.repeated(close)
 	frappe.db.commit()
-
-
-def _release(claim: sync_runs.Claim, resume_in: float) -> None:
-	sync_runs.release(claim, resume_in=resume_in)
+	transaction.repeated(lambda: events.release_known(scope.session))
 	frappe.db.commit()
 
 
 def _pause(claim: sync_runs.Claim, seconds: float) -> Outcome:
-	_release(claim, seconds)
+	sync_runs.release(claim, resume_in=seconds)
+	frappe.db.commit()
 	return Outcome(PAUSED, seconds)
 
 
-def _fail(claim: sync_runs.Claim, error: Exception) -> Outcome:
-	frappe.db.rollback()
-	sync_runs.finish(claim, error=str(error) or type(error).__name__)
+def _fail(claim: sync_runs.Claim, error: str) -> Outcome:
+	sync_runs.finish(claim, error=error or "It failed without a reason.")
 	frappe.db.commit()
 	return Outcome(DONE)
-
-
-class _Reporter:
-	"""Tells open pages how far the run is, at most twice a second."""
-
-	def __init__(self, claim: sync_runs.Claim) -> None:
-		self.claim = claim
-		self.last = 0.0
-
-	def report(self, phase: str, done: int, total: int) -> None:
-		if time.monotonic() - self.last >= PROGRESS_EVERY:
-			self.last = time.monotonic()
-			realtime.sync_progress(self.claim.session, self.claim.run, "Running", phase, done, total)

@@ -7,6 +7,10 @@ frappe.ui.form.on("WhatsApp Conversation", {
 
 	add_buttons(frm) {
 		frm.remove_custom_button(__("Mark as Read"));
+		frm.remove_custom_button(__("Fetch Older Messages"));
+		if (!frm.doc.history_complete) {
+			frm.add_custom_button(__("Fetch Older Messages"), () => frm.events.load_older(frm));
+		}
 		if (!frm.doc.unread_count) return;
 		frm.add_custom_button(__("Mark as Read"), () =>
 			frappe.call({
@@ -16,6 +20,25 @@ frappe.ui.form.on("WhatsApp Conversation", {
 				callback: () => frm.events.show_state(frm),
 			}),
 		);
+	},
+
+	load_older(frm) {
+		frappe.call({
+			method: "xappiens_whatsapp.api.sync.sync_conversation_history",
+			args: { conversation: frm.doc.name },
+			freeze: true,
+			freeze_message: __("Calling Inbox Hub..."),
+			callback({ message: loaded }) {
+				if (!loaded) return;
+				frappe.show_alert(
+					loaded.has_more
+						? __("{0} older messages were loaded.", [loaded.created])
+						: __("{0} older messages were loaded. There are no more.", [loaded.created]),
+				);
+				frm.whatsapp_thread?.refresh();
+				frm.events.show_state(frm);
+			},
+		});
 	},
 
 	show_thread(frm) {

@@ -20,6 +20,9 @@ class WhatsAppConversation(PlainTextDocument):
 		contact_name: DF.Data | None
 		first_message_time: DF.Datetime | None
 		flag_timestamp_ms: DF.Int
+		history_complete: DF.Check
+		history_offset: DF.Int
+		hub_last_message_ms: DF.Int
 		is_archived: DF.Check
 		is_group: DF.Check
 		is_muted: DF.Check
@@ -31,6 +34,7 @@ class WhatsAppConversation(PlainTextDocument):
 		last_message_time: DF.Datetime | None
 		last_message_timestamp_ms: DF.Int
 		last_synced_at: DF.Datetime | None
+		messages_synced_ms: DF.Int
 		mute_expiration: DF.Datetime | None
 		phone_number: DF.Data | None
 		reference_doctype: DF.Link | None

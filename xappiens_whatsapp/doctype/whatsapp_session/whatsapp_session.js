@@ -15,6 +15,9 @@ frappe.ui.form.on("WhatsApp Session", {
 		const may_send = frm.doc.__onload?.may_send;
 		const is_connected = frm.doc.status === "Connected";
 
+		if (may_manage && frm.doc.sync_mode && frm.doc.sync_mode !== "Full") {
+			frm.add_custom_button(__("Resume Sync"), () => frm.events.resume_sync(frm));
+		}
 		if (is_connected) {
 			frm.add_custom_button(__("Sync Now"), () => frm.events.sync(frm));
 			if (may_send) {
@@ -35,6 +38,14 @@ frappe.ui.form.on("WhatsApp Session", {
 
 	show_headline(frm) {
 		const { doc } = frm;
+		const warnings = {
+			"Without Contacts": __("Contacts are not synced: fetching them disconnected this session."),
+			Stopped: __(
+				"This session is not synced by itself any more: its syncs disconnected it. Press Resume Sync.",
+			),
+		};
+		frm.set_intro("");
+		if (warnings[doc.sync_mode]) frm.set_intro(warnings[doc.sync_mode], "orange");
 		const totals = [
 			__("{0} contacts", [doc.total_contacts || 0]),
 			__("{0} conversations", [doc.total_conversations || 0]),
@@ -116,13 +127,13 @@ frappe.ui.form.on("WhatsApp Session", {
 				errors,
 			]);
 		});
-		const has_errors = Object.keys(labels).some((phase) => answer[phase].errors);
 		frappe.show_alert(
 			{
-				message: [is_finished ? __("Sync completed") : answer.message, ...lines]
+				message: [is_finished ? __("Sync completed") : "", answer.is_complete ? "" : answer.message, ...lines]
+					.filter(Boolean)
 					.map(frappe.utils.escape_html)
 					.join("<br>"),
-				indicator: !is_finished ? "blue" : has_errors ? "orange" : "green",
+				indicator: !is_finished ? "blue" : answer.is_complete ? "green" : "orange",
 			},
 			15,
 		);
@@ -152,6 +163,15 @@ frappe.ui.form.on("WhatsApp Session", {
 		frm.whatsapp_has_progress = false;
 		frm.dashboard.hide_progress(__("Sync"));
 		frm.dashboard.hide_progress();
+	},
+
+	resume_sync(frm) {
+		frappe.call({
+			method: "xappiens_whatsapp.api.sync.resume_sync",
+			args: { session_name: frm.doc.name },
+			freeze: true,
+			callback: () => frm.events.show_state(frm),
+		});
 	},
 
 	disconnect(frm) {

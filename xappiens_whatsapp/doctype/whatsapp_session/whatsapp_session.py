@@ -34,6 +34,7 @@ class WhatsAppSession(Document):
 		)
 
 		assigned_users: DF.Table[WhatsAppSessionUser]
+		contacts_synced_at: DF.Datetime | None
 		error_message: DF.SmallText | None
 		history_until_ms: DF.Int
 		is_connected: DF.Check
@@ -50,6 +51,9 @@ class WhatsAppSession(Document):
 		status_timestamp_ms: DF.Int
 		sync_due: DF.Datetime | None
 		sync_due_trigger: DF.Data | None
+		sync_mode: DF.Literal["Full", "Without Contacts", "Stopped"]
+		sync_mode_since: DF.Datetime | None
+		synced_until_ms: DF.Int
 		total_contacts: DF.Int
 		total_conversations: DF.Int
 		total_messages_received: DF.Int

@@ -2,6 +2,8 @@
 
 import frappe
 from frappe.model.document import Document
+from frappe.query_builder import Interval
+from frappe.query_builder.functions import Now
 
 
 class WhatsAppSyncRun(Document):
@@ -28,6 +30,8 @@ class WhatsAppSyncRun(Document):
 		finished_at: DF.Datetime | None
 		heartbeat: DF.Datetime | None
 		hub_pauses: DF.Int
+		interrupted_at: DF.Datetime | None
+		left_out: DF.Data | None
 		messages_created: DF.Int
 		messages_errors: DF.Int
 		messages_processed: DF.Int
@@ -38,13 +42,21 @@ class WhatsAppSyncRun(Document):
 		phase_total: DF.Int
 		requested_by: DF.Link | None
 		resume_at: DF.Datetime | None
+		scope: DF.Literal["Full", "Incremental"]
 		seconds_waited: DF.Float
 		session: DF.Link
 		started_at: DF.Datetime | None
 		state: DF.Literal["Queued", "Running", "Completed", "Failed"]
 		trigger: DF.Data | None
+
 	# end: auto-generated types
-	pass
+	@staticmethod
+	def clear_old_logs(days: int = 30) -> None:
+		"""Called by Log Settings: runs that have ended go after `days`."""
+		run = frappe.qb.DocType("WhatsApp Sync Run")
+		frappe.qb.from_(run).delete().where(
+			run.state.isin(("Completed", "Failed")) & (run.creation < Now() - Interval(days=days))
+		).run()
 
 
 def on_doctype_update() -> None:
