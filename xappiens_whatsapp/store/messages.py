@@ -233,7 +233,7 @@ def _look_up(session: str, message: records.Message, hash_: str) -> _Known:
 			"session": session,
 			# A list may have given it before, without WhatsApp's id.
 			"content": message_rows.content_hash(session, message),
-			"no_id": NO_ID,
+			"no_id": f"{MADE_ID}%",
 			"has_id": bool(message.message_id),
 			"chat": key_hash(session, message.chat_jid),
 		},
