@@ -176,6 +176,21 @@ def record_message(
 	)
 
 
+def change_preview(conversation: str, *, timestamp_ms: int, before: str, after: str) -> None:
+	"""Show what a message says now, if the conversation shows it as its last one.
+
+	Args:
+		conversation: its name, locked.
+		timestamp_ms: of the message.
+		before, after: what the list of conversations showed of it, and is to show.
+	"""
+	last = frappe.db.get_value(
+		DOCTYPE, conversation, ["last_message", "last_message_timestamp_ms"], as_dict=True
+	)
+	if (last.last_message_timestamp_ms, last.last_message or "") == (timestamp_ms, before[:PREVIEW_LENGTH]):
+		frappe.db.set_value(DOCTYPE, conversation, "last_message", after[:PREVIEW_LENGTH])
+
+
 def lock(conversation: str) -> None:
 	"""Lock the conversation's row until the commit: before any of its messages is locked."""
 	frappe.db.get_value(DOCTYPE, conversation, "name", for_update=True)

@@ -16,7 +16,7 @@ DOCTYPE = "WhatsApp Webhook Event"
 # After which time an event is tried again; past the last one it is Dead.
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 4 * 60, 12 * 60, 24 * 60))
 WAIT_AT_MOST = timedelta(hours=72)
-REPEATED_WITHIN_MS = 10 * 60 * 1000
+REPEATED_WITHIN = timedelta(minutes=10)
 ERROR_LENGTH = 5000
 ROWS_AT_ONCE = 500
 UNFINISHED = ("Received", "Failed", "Waiting")
@@ -45,10 +45,13 @@ def store(event: records.Event, body: str, headers: dict[str, str]) -> Stored:
 	"""
 	key = _key(event, body, headers)
 	object_key = _object_key(event)
-	if _may_repeat(event) and (known := _known(key)):
-		if not _is_news(known, object_key):
-			return Stored(known.name, is_duplicate=True)
-		key = key_hash(key, str(clock.now_ms()))
+	if _may_repeat(event) and (first := _newest("key_hash", key)):
+		latest = _newest("object_key", object_key) or first
+		if latest.name == first.name or latest.body == body:
+			if times.now() - latest.creation <= REPEATED_WITHIN:
+				return Stored(latest.name, is_duplicate=True)
+		# After what was heard last the same words are something new, and that only once.
+		key = key_hash(key, latest.name)
 
 	row = {
 		"name": name_of(key),
@@ -299,8 +302,11 @@ def _update(row: frappe._dict, values: dict[str, Any]) -> None:
 	)
 
 
-def _known(key: str) -> frappe._dict | None:
-	return frappe.db.get_value(DOCTYPE, {"key_hash": key}, ["name", "creation"], as_dict=True)
+def _newest(column: str, key: str | None) -> frappe._dict | None:
+	"""The event with this key that was stored last."""
+	fields = ["name", "body", "creation"]
+	rows = frappe.get_all(DOCTYPE, {column: key}, fields, order_by="creation desc", limit=1)
+	return rows[0] if rows else None
 
 
 def _may_repeat(event: records.Event) -> bool:
@@ -328,14 +334,3 @@ def _object_key(event: records.Event) -> str | None:
 	else:
 		about = ""
 	return key_hash(event.session_id, event.name.partition(".")[0], about)
-
-
-def _is_news(known: frappe._dict, object_key: str | None) -> bool:
-	"""Whether the same words mean something new: enough time passed, or another event of the same object came since."""
-	age = (times.now() - known.creation).total_seconds() * 1000
-	if age > REPEATED_WITHIN_MS:
-		return True
-	latest = frappe.get_all(
-		DOCTYPE, filters={"object_key": object_key}, order_by="creation desc", limit=1, pluck="name"
-	)
-	return bool(latest) and latest[0] != known.name

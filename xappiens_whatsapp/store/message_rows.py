@@ -24,6 +24,7 @@ COLUMNS = (
 	"sent_at",
 	"delivered_at",
 	"read_at",
+	"failed_at",
 	"hub_message_id",
 	"is_edited",
 	"is_deleted",
@@ -41,9 +42,18 @@ def message_id_of(session: str, message: records.Message) -> str:
 
 def preview(message: records.Message) -> str:
 	"""What a list of conversations shows of a message: its text, else what kind it is."""
-	if message.is_deleted:
+	return _preview(message.text, message.kind, is_deleted=message.is_deleted)
+
+
+def row_preview(row: Mapping[str, Any]) -> str:
+	"""The same of a stored message."""
+	return _preview(row["content"], row["message_type"], is_deleted=row["is_deleted"])
+
+
+def _preview(text: str, kind: str, *, is_deleted: bool) -> str:
+	if is_deleted:
 		return ""
-	return message.text or (f"[{message.kind}]" if message.kind != "text" else "")
+	return text or (f"[{kind}]" if kind != "text" else "")
 
 
 def message_row(
@@ -90,6 +100,7 @@ def message_row(
 		"sent_at": times.site_datetime(timestamp_ms) if message.from_me and status != "Pending" else None,
 		"delivered_at": None,
 		"read_at": None,
+		"failed_at": times.site_datetime(timestamp_ms) if message.from_me and status == "Failed" else None,
 		"hub_message_id": message.hub_id or 0,
 		"is_history": 0,
 		"is_forwarded": int(message.is_forwarded),
@@ -153,14 +164,18 @@ def status_changes(row: frappe._dict, status: str, reached_at_ms: int | None, er
 		error: why it failed.
 	"""
 	changes: dict[str, Any] = {}
-	merged = statuses.merged(row.status, status)
+	column, known_column = statuses.REACHED_AT.get(status), statuses.REACHED_AT.get(row.status)
+	reached_at, known_at = times.site_datetime(reached_at_ms), row[known_column] if known_column else None
+	is_earlier = bool(reached_at and known_at) and (
+		reached_at < known_at or (reached_at == known_at and status == "Sent")  # first sent, then failed
+	)
+	merged = statuses.merged(row.status, status, new_is_later=not is_earlier)
 	if merged != row.status:
 		changes["status"] = merged
 		if merged == "Failed":
 			changes["error_message"] = error
 		elif row.error_message:
 			changes["error_message"] = ""
-	column = statuses.REACHED_AT.get(status)
-	if column and reached_at_ms and not row[column]:
-		changes[column] = times.site_datetime(reached_at_ms)
+	if column and reached_at and not row[column]:
+		changes[column] = reached_at
 	return changes

@@ -16,7 +16,14 @@ from xappiens_whatsapp import realtime
 from xappiens_whatsapp.inbox_hub import clock, jids, records
 from xappiens_whatsapp.store import bulk, contacts, conversations, message_rows, statuses
 from xappiens_whatsapp.store.keys import key_hash, name_of
-from xappiens_whatsapp.store.message_rows import COLUMNS, OUTGOING, message_id_of, message_row, preview
+from xappiens_whatsapp.store.message_rows import (
+	COLUMNS,
+	OUTGOING,
+	message_id_of,
+	message_row,
+	preview,
+	row_preview,
+)
 
 DOCTYPE = "WhatsApp Message"
 MADE_ID = "NOID-"  # how ids begin that this app made, since the Hub gave none
@@ -120,7 +127,7 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 	hash_ = key_hash(session, message_id)
 	known = _look_up(session, message, hash_)
 	if known.message:
-		_add_to(session, known.message, message)
+		_add_to(session, known.message, known.message_conversation, message)
 		return Received(known.message, known.message_conversation, is_new=False)
 
 	is_group = jids.is_group(message.chat_jid)
@@ -256,13 +263,19 @@ def _quoted(session: str, messages: Sequence[records.Message]) -> dict[str, str]
 	}
 
 
-def _add_to(session: str, name: str, message: records.Message) -> None:
+def _add_to(session: str, name: str, conversation: str, message: records.Message) -> None:
 	"""What a repeated message says beyond what is stored; read again under a lock, since receipts come at any time."""
-	row = frappe.db.get_value(DOCTYPE, name, COLUMNS, as_dict=True, for_update=True)
+	if message.is_edited or message.is_deleted:
+		conversations.lock(conversation)
+	row = frappe.db.get_value(DOCTYPE, name, (*COLUMNS, "timestamp_ms"), as_dict=True, for_update=True)
 	changes = _all_changes(session, row, message)
 	if not changes:
 		return
 	frappe.db.set_value(DOCTYPE, name, changes)
+	if changes.keys() & {"is_edited", "is_deleted"}:
+		before, after = row_preview(row), row_preview({**row, **changes})
+		conversations.change_preview(conversation, timestamp_ms=row.timestamp_ms, before=before, after=after)
+		realtime.conversation(session, conversation)
 	if set(changes) <= {"status", *statuses.REACHED_AT.values()}:
 		realtime.message_status(session, row.conversation, name, changes.get("status", row.status))
 	else:

@@ -15,7 +15,7 @@ RANK = {
 CANCELLED = "Cancelled"  # only from Pending, and for good
 
 # The column that keeps when a status was reached.
-REACHED_AT = {"Sent": "sent_at", "Delivered": "delivered_at", "Read": "read_at"}
+REACHED_AT = {"Sent": "sent_at", "Delivered": "delivered_at", "Read": "read_at", "Failed": "failed_at"}
 
 
 def merged(current: str, new: str, *, new_is_later: bool = True) -> str:

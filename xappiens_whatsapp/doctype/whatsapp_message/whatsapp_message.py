@@ -29,6 +29,7 @@ class WhatsAppMessage(PlainTextDocument):
 		delivered_at: DF.Datetime | None
 		direction: DF.Literal["Incoming", "Outgoing"]
 		error_message: DF.SmallText | None
+		failed_at: DF.Datetime | None
 		from_me: DF.Check
 		from_number: DF.Data | None
 		has_media: DF.Check
