@@ -105,3 +105,17 @@ def test_event_whose_request_was_killed_before_it_processed_it_is_finished_by_th
 	assert (again.status_code, again.json()["duplicate"]) == (200, True)
 	assert only(MESSAGE).content == "¿Sigue ahí?"
 	assert only(CONVERSATION).unread_count == 1
+
+
+def test_receipt_that_waited_is_applied_although_gunicorn_was_killed_just_after_its_message_came(
+	web: Web,
+) -> None:
+	webhooks.deliver(web, webhooks.event("message.read", messageId="3EB0EARLY"), status="Waiting")
+	with locked(webhooks.EVENT, only(webhooks.EVENT).name):
+		post_and_kill(web, webhooks.sent("¿Ya?", "3EB0EARLY"), until=MESSAGE)
+	assert only(MESSAGE).status == "Sent"
+
+	webhooks.make_due()
+	jobs.every_minute()
+	assert only(MESSAGE).status == "Read"
+	assert webhooks.statuses() == {"Processed": 2}
