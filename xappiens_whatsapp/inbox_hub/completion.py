@@ -96,7 +96,8 @@ def _contact(row: Any) -> Any:
 	if not _lacks(row, _CONTACT_KEYS):
 		return row
 	try:
-		contact = ContactRow.read(row).record()
+		model = ContactRow.read(row)
+		contact = model.record()
 	except PayloadError:
 		return row
 	values = {
@@ -106,14 +107,15 @@ def _contact(row: Any) -> Any:
 		"isUser": jids.is_user(contact.jid) if contact.is_user is None else contact.is_user,
 		"isGroup": contact.is_group,
 	}
-	return Completed(_filled(row, values), row)
+	return Completed(_filled(row, values), row, model)
 
 
 def _chat(row: Any) -> Any:
 	if not _lacks(row, _CHAT_KEYS) and not _lacks(row["lastMessage"], _LAST_MESSAGE_KEYS):
 		return row
 	try:
-		chat = ChatRow.read(row).record()
+		model = ChatRow.read(row)
+		chat = model.record()
 	except PayloadError:
 		return row
 	last = chat.last_message and {
@@ -131,14 +133,15 @@ def _chat(row: Any) -> Any:
 	}
 	# An explicit null stays: this chat has no last message.
 	filled = {"lastMessage": None, **_filled(row, values), **({"lastMessage": last} if last else {})}
-	return Completed(filled, row)
+	return Completed(filled, row, model)
 
 
 def _message(row: Any, chat_jid: str) -> Any:
 	if not _lacks(row, _MESSAGE_KEYS):
 		return row
 	try:
-		message = MessageRow.read(row).record(chat_jid=chat_jid)
+		model = MessageRow.read(row)
+		message = model.record(chat_jid=chat_jid)
 	except PayloadError:
 		return row
 	values = {
@@ -148,7 +151,9 @@ def _message(row: Any, chat_jid: str) -> Any:
 		"timestamp": message.timestamp_ms and clock.to_iso(message.timestamp_ms),
 		"fromMe": message.from_me,
 	}
-	return _filled(row, values)
+	filled = _filled(row, values)
+	# A row that does not name its chat is to be read with the chat that was asked for, which only the completed one has.
+	return Completed(filled, row, model) if model.chat else filled
 
 
 def _session(row: Any) -> Any:

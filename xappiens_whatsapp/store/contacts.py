@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import frappe
@@ -31,7 +32,9 @@ FLAGS = {
 	"is_verified": "is_verified",
 }
 FLAG_DEFAULTS = {"is_wa_contact": 1}
-COLUMNS = ("contact_name", "labels", "first_seen", "last_seen", "last_sync", *TEXTS, *FLAGS)
+# What `_changes` looks at, whatever is said.
+NAMES = ("contact_name", "phone_number", "pushname", "short_name", "verified_name")
+COLUMNS = tuple(dict.fromkeys((*NAMES, "labels", "last_seen", *TEXTS, *FLAGS)))
 
 
 def upsert(session: str, contacts: Sequence[records.Contact]) -> bulk.Counts:
@@ -45,9 +48,13 @@ def upsert(session: str, contacts: Sequence[records.Contact]) -> bulk.Counts:
 		How many were processed, created and updated.
 	"""
 	by_hash = {key_hash(session, contact.jid): contact for contact in contacts}
-	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), COLUMNS)
-	new = [_new_row(session, hash_, contact) for hash_, contact in by_hash.items() if hash_ not in stored]
-	changes = bulk.locked_changes(DOCTYPE, stored, COLUMNS, lambda row: _changes(row, by_hash[row.key_hash]))
+	columns = _columns_of(by_hash.values())
+	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), columns)
+	now = times.now()
+	new = [
+		_new_row(session, hash_, contact, now) for hash_, contact in by_hash.items() if hash_ not in stored
+	]
+	changes = bulk.locked_changes(DOCTYPE, stored, columns, lambda row: _changes(row, by_hash[row.key_hash]))
 	bulk.insert_rows(DOCTYPE, new)
 	bulk.update_rows(DOCTYPE, changes)
 	return bulk.Counts(processed=len(contacts), created=len(new), updated=len(changes))
@@ -89,7 +96,7 @@ def apply(session: str, record: records.Contact, *, run_hooks: bool = True) -> s
 			bulk.update_rows(DOCTYPE, {row.name: change})
 			_rename_conversation(hash_, row.contact_name, change.get("contact_name"))
 		return row.name
-	new = _new_row(session, hash_, record)
+	new = _new_row(session, hash_, record, times.now())
 	if run_hooks:
 		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True, ignore_links=True)
 	else:
@@ -161,7 +168,20 @@ def placeholder_name(jid: str, phone_number: str) -> str:
 	return f"+{phone_number}" if phone_number else jid
 
 
-def _new_row(session: str, hash_: str, contact: records.Contact) -> dict[str, Any]:
+def _columns_of(contacts: Iterable[records.Contact]) -> list[str]:
+	"""The columns that have to be read to compare: those of which at least one contact says something. A Hub that says
+	little (docs/hub.md, "Objects") makes reading a page of known contacts half as long."""
+	columns = dict.fromkeys(NAMES)
+	attributes = {"labels": "labels", "last_seen": "last_seen_ms", **TEXTS, **FLAGS}
+	for contact in contacts:
+		said = [
+			column for column, attribute in attributes.items() if getattr(contact, attribute) not in (None, "")
+		]
+		columns.update(dict.fromkeys(said))
+	return list(columns)
+
+
+def _new_row(session: str, hash_: str, contact: records.Contact, now: datetime) -> dict[str, Any]:
 	row: dict[str, Any] = {
 		"name": name_of(hash_),
 		"key_hash": hash_,
@@ -170,9 +190,9 @@ def _new_row(session: str, hash_: str, contact: records.Contact) -> dict[str, An
 		"contact_name": contact.display_name or placeholder_name(contact.jid, contact.phone_number),
 		"is_group": int(contact.is_group),
 		"labels": ", ".join(contact.labels or ()),
-		"first_seen": times.site_datetime(contact.first_seen_ms) or times.now(),
+		"first_seen": times.site_datetime(contact.first_seen_ms) or now,
 		"last_seen": times.site_datetime(contact.last_seen_ms),
-		"last_sync": times.now(),
+		"last_sync": now,
 	}
 	row.update({column: getattr(contact, attribute) for column, attribute in TEXTS.items()})
 	for column, attribute in FLAGS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import frappe
 from frappe.utils import get_system_timezone, now_datetime
 
 from xappiens_whatsapp.inbox_hub import clock
@@ -13,9 +14,16 @@ def site_datetime(timestamp_ms: int | None) -> datetime | None:
 	"""The naive time on the site's clock at this instant (epoch milliseconds); None stays None."""
 	if not timestamp_ms:
 		return None
-	return clock.to_site_time(timestamp_ms, get_system_timezone())
+	return clock.to_site_time(timestamp_ms, _time_zone())
 
 
 def now() -> datetime:
 	"""The time on the site's clock, naive."""
 	return now_datetime()
+
+
+def _time_zone() -> str:
+	"""The site's. Asked for once in a request or job: a page of messages has hundreds of times."""
+	if not hasattr(frappe.local, "whatsapp_time_zone"):
+		frappe.local.whatsapp_time_zone = get_system_timezone()
+	return frappe.local.whatsapp_time_zone
