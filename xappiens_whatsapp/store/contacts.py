@@ -175,7 +175,9 @@ def _columns_of(contacts: Iterable[records.Contact]) -> list[str]:
 	attributes = {"labels": "labels", "last_seen": "last_seen_ms", **TEXTS, **FLAGS}
 	for contact in contacts:
 		said = [
-			column for column, attribute in attributes.items() if getattr(contact, attribute) not in (None, "")
+			column
+			for column, attribute in attributes.items()
+			if getattr(contact, attribute) not in (None, "")
 		]
 		columns.update(dict.fromkeys(said))
 	return list(columns)

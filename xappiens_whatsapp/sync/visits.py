@@ -7,6 +7,7 @@ while no webhook came is fetched, too. Then its mark moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from math import ceil
 
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
@@ -82,13 +83,16 @@ def storing(
 		note: writes into the conversation how far it was fetched, in the same transaction, before its messages.
 	"""
 	compared = messages.compare(session, found, history_until_ms)
+	attempts = count(1)
 
 	def store() -> Counts:
 		note(fetched)
-		# Compared again: the late ones are stored by now, and this may be another attempt of the transaction.
-		again = messages.compare(session, found, history_until_ms)
-		again.counts.created += fetched.late_created
-		return messages.store_page(session, again, history_until_ms)
+		page = compared
+		if next(attempts) > 1 or compared.late:
+			# The snapshot is another one: the late ones are stored by now, or the transaction begins anew.
+			page = messages.compare(session, found, history_until_ms)
+		page.counts.created += fetched.late_created
+		return messages.store_page(session, page, history_until_ms)
 
 	fetched = Fetched(store, late=compared.late, errors=errors)
 	return fetched
