@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import frappe
+from frappe import _
 from frappe.utils.background_jobs import get_redis_conn
 from redis.exceptions import RedisError
 
@@ -74,6 +75,21 @@ def recent() -> list[Count]:
 		for (hour, reason), number in zip(places, numbers, strict=True)
 		if number
 	]
+
+
+def label(reason: str) -> str:
+	"""A reason as a person reads it."""
+	return {
+		SignatureError.NO_SECRET: _("no secret configured"),
+		SignatureError.MISSING: _("signature missing"),
+		SignatureError.MALFORMED: _("signature malformed"),
+		SignatureError.MISMATCH: _("signature does not match"),
+		NOT_POST: _("not a POST"),
+		TOO_LARGE: _("too large"),
+		NOT_JSON: _("not a JSON object"),
+		CONTRADICTION: _("headers contradict the body"),
+		NOT_STORED: _("not stored"),
+	}[reason]
 
 
 def _this_hour() -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import frappe
+from frappe import _
 
-from xappiens_whatsapp import live
+from xappiens_whatsapp import live, managers
 from xappiens_whatsapp.inbox_hub import payloads, records
 from xappiens_whatsapp.inbox_hub.errors import PayloadError
 from xappiens_whatsapp.store import events, sessions, transaction
@@ -23,11 +24,12 @@ PICTURE_LENGTH = 1000  # a longer text in an event of a session is a QR code
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-	"""What became of an event, and which message is stored now that others may wait for."""
+	"""What became of an event, which message is stored now that others may wait for, and why it was given up if it was."""
 
 	status: str
 	session: str = ""
 	message_id: str = ""
+	why_dead: str = ""
 
 
 def process_event(name: str, event: records.Event | None = None, *, others: int = 0) -> str:
@@ -83,6 +85,13 @@ def _process_with_others(name: str, event: records.Event | None, others: int = 0
 
 
 def _process(name: str, event: records.Event | None) -> _Done:
+	done = _process_come_what_may(name, event)
+	if done.why_dead:
+		_tell_managers(name, done.why_dead)
+	return done
+
+
+def _process_come_what_may(name: str, event: records.Event | None) -> _Done:
 	hook_failure: Exception | None = None
 	for _attempt in range(2):
 		try:
@@ -90,10 +99,10 @@ def _process(name: str, event: records.Event | None) -> _Done:
 			frappe.db.commit()
 			return done
 		except PayloadError as error:
-			return _Done(_give_up(name, error, final=True))
+			return _give_up(name, error, final=True)
 		except Exception as error:
 			if hook_failure:
-				return _Done(_give_up(name, error))
+				return _give_up(name, error)
 			hook_failure = error
 	raise AssertionError("unreachable")
 
@@ -103,7 +112,7 @@ def _process_once(name: str, event: records.Event | None, hook_failure: Exceptio
 	if not row:
 		return _Done(frappe.db.get_value(events.DOCTYPE, name, "status") or "Processed")
 	if row.hooks_pending:
-		return _Done(_process_hooks(row, hook_failure))
+		return _process_hooks(row, hook_failure)
 
 	event = event or _read(row)
 	handler = HANDLERS.get(event.name)
@@ -122,9 +131,8 @@ def _process_once(name: str, event: records.Event | None, hook_failure: Exceptio
 		return _Done(_wait(row, outcome.waits_for, session))
 	stored_message = event.message_id if isinstance(event.payload, records.Message) else ""
 	if hook_failure and outcome.new_message:
-		failure = live.describe(outcome.new_message, hook_failure)
-		status = events.mark_failed(name, failure.text, hooks_pending=failure.message, session=session)
-		return _Done(status, session, stored_message)
+		failed = _mark_hooks_failed(name, outcome.new_message, hook_failure, session)
+		return replace(failed, session=session, message_id=stored_message)
 	events.mark_processed(row, session=session, body=_without_picture(event, row))
 	return _Done("Processed", session, stored_message)
 
@@ -134,15 +142,20 @@ def _read(row: frappe._dict) -> records.Event:
 	return payloads.understand_event(json.loads(row.body), headers)
 
 
-def _process_hooks(row: frappe._dict, failure: Exception | None) -> str:
+def _process_hooks(row: frappe._dict, failure: Exception | None) -> _Done:
 	"""The message is stored; only the hooks of other apps are still to run."""
 	if failure:
-		return events.mark_failed(
-			row.name, live.describe(row.hooks_pending, failure).text, hooks_pending=row.hooks_pending
-		)
+		return _mark_hooks_failed(row.name, row.hooks_pending, failure)
 	live.run_hooks_again(row.hooks_pending)
 	events.mark_processed(row)
-	return "Processed"
+	return _Done("Processed")
+
+
+def _mark_hooks_failed(name: str, message: str, error: Exception, session: str | None = None) -> _Done:
+	failure = live.describe(message, error)
+	status = events.mark_failed(name, failure.text, hooks_pending=message, session=session)
+	why = _("a hook of {0} keeps failing for a message").format(failure.app)
+	return _Done(status, why_dead=why if status == "Dead" else "")
 
 
 def _wait(row: frappe._dict, reason: str, session: str | None) -> str:
@@ -153,7 +166,7 @@ def _wait(row: frappe._dict, reason: str, session: str | None) -> str:
 	return "Waiting"
 
 
-def _give_up(name: str, error: Exception, *, final: bool = False) -> str:
+def _give_up(name: str, error: Exception, *, final: bool = False) -> _Done:
 	"""Keep the error with the event, for now or for good. The Error Log gets its first one and its last."""
 	frappe.db.rollback()
 	trace = live.without_message(error)
@@ -166,7 +179,22 @@ def _give_up(name: str, error: Exception, *, final: bool = False) -> str:
 			reference_name=name,
 		)
 	frappe.db.commit()
-	return status
+	# The words of errors of other kinds may quote a conversation.
+	why = str(error) if isinstance(error, PayloadError) else type(error).__name__
+	return _Done(status, why_dead=why if status == "Dead" else "")
+
+
+def _tell_managers(name: str, why: str) -> None:
+	"""In a transaction of its own: that the event is Dead is stored, whatever becomes of the notices."""
+	try:
+		managers.tell(_("WhatsApp: a webhook event was given up: {0}").format(why), events.DOCTYPE, name)
+		frappe.db.commit()
+	except Exception as error:
+		frappe.db.rollback()
+		frappe.log_error(
+			title="WhatsApp: managers could not be told of a Dead event", message=live.without_message(error)
+		)
+		frappe.db.commit()
 
 
 def _without_picture(event: records.Event, row: frappe._dict) -> str | None:

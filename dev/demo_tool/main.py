@@ -19,7 +19,7 @@ import requests
 from narrator import Narrator, StepFailed, table
 
 from inbox_hub_simulator.control import Simulator
-from xappiens_whatsapp.api import messages, session
+from xappiens_whatsapp.api import messages, session, webhook_setup
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.store import sessions
 
@@ -179,7 +179,7 @@ def register_webhook() -> str:
 			"name": "CRM Webhook",
 			"url": settings.webhook_url,
 			"method": "POST",
-			"events": list(session.WEBHOOK_EVENTS),
+			"events": list(webhook_setup.WEBHOOK_EVENTS),
 			"secret": settings.get_password("webhook_secret"),
 		},
 		use_session_id=False,

@@ -14,7 +14,7 @@ from support.factories import NOON_MS, SESSION
 from support.forms import open_form
 from support.linked import connect_site, link_session
 from xappiens_whatsapp import realtime
-from xappiens_whatsapp.api.session import WEBHOOK_EVENTS
+from xappiens_whatsapp.api.webhook_setup import WEBHOOK_EVENTS
 
 if TYPE_CHECKING:
 	from inbox_hub_simulator.control import Simulator

@@ -30,9 +30,9 @@ from support.factories import SESSION
 from support.guide import Block
 from support.linked import connect_site, count, link_session
 from xappiens_whatsapp import webhook_handlers
-from xappiens_whatsapp.api import session as session_api
 from xappiens_whatsapp.api import sync as sync_api
 from xappiens_whatsapp.api import webhook as webhook_api
+from xappiens_whatsapp.api import webhook_setup
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.inbox_hub import errors
 
@@ -69,7 +69,7 @@ class Run:
 def webhook_is_registered(run: Run) -> None:
 	(webhook,) = run.hub.state()["webhooks"]
 	assert webhook["url"] == guide.section("A. URL del Webhook:").split()[1]
-	assert set(webhook["events"]) == set(session_api.WEBHOOK_EVENTS)
+	assert set(webhook["events"]) == set(webhook_setup.WEBHOOK_EVENTS)
 
 
 def all_is_synced(run: Run) -> None:
@@ -316,13 +316,13 @@ def test_registering_the_webhook_twice_by_hand_is_a_conflict_and_by_the_button_i
 	settings = frappe.get_single("WhatsApp Settings")
 	settings.webhook_url_override = hub.state()["webhooks"][0]["url"]
 	settings.save()
-	session_api.register_webhook()
+	webhook_setup.register_webhook()
 	assert len(hub.state()["webhooks"]) == 1
 
 
 def test_events_of_the_guide_are_those_that_the_app_registers() -> None:
 	listed = guide.code(guide.section("B. Eventos a Suscribir:"))
-	assert tuple(listed) == session_api.WEBHOOK_EVENTS
+	assert tuple(listed) == webhook_setup.WEBHOOK_EVENTS
 	assert [guide.code(row[0])[0] for row in guide.table("Webhooks (webhook.py)")] == listed
 
 

@@ -35,6 +35,7 @@ SESSION_SECRET = "sentinel-session-secret-63f0"
 WRONG = "sentinel-wrong-secret-0b9d"
 HANDLER = "/api/method/xappiens_whatsapp.api.webhook.handle_webhook"
 METHODS = "xappiens_whatsapp.api.session."
+SETUP = "xappiens_whatsapp.api.webhook_setup."
 SYNC = "xappiens_whatsapp.api.sync.sync_session_complete"
 
 # A Hub that repeats in its error what it was sent is the worst case.
@@ -124,9 +125,14 @@ def _use_the_app(manager: Client, answers: list[str]) -> None:
 		("test_connection", {"session": SESSION}),
 		("get_session_status", {"session": SESSION}),
 		("get_qr_code", {"session": SESSION}),
-		("register_webhook", {}),
 	):
 		answers.append(manager.call(METHODS + name, **arguments).text)
+	for name, arguments in (
+		("register_webhook", {}),
+		("register_session_webhook", {"session": SESSION}),
+		("test_webhook", {}),
+	):
+		answers.append(manager.call(SETUP + name, **arguments).text)
 	answers.append(manager.get("/api/resource/WhatsApp Settings/WhatsApp Settings").text)
 	answers.append(
 		manager.get(

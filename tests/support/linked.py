@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import frappe
 
 from support import bench, factories
-from xappiens_whatsapp.api import session as session_api
+from xappiens_whatsapp.api import webhook_setup
 from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_settings.whatsapp_settings import WEBHOOK_PATH
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def connect_site(hub: Simulator, web: Web | None = None, **settings: object) -> 
 	)
 	frappe.db.commit()
 	if web:
-		session_api.register_webhook()
+		webhook_setup.register_webhook()
 		frappe.db.commit()
 
 

@@ -16,7 +16,7 @@ SPANISH = APP / "translations" / "es.csv"
 JS_CALL = re.compile(r"\b__\(\s*")
 JS_STRING = re.compile(r"""(?P<quote>["'])(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""")
 JS_CONTEXT = re.compile(r"""\s*,\s*null\s*,\s*(["'])(?P<context>[^"']*)\1""")
-JS_VARIABLES = {"doc.state"}  # what `__()` is given that is no literal: options of a Select
+JS_VARIABLES = {"doc.state", "status"}  # what `__()` is given that is no literal: options of a Select
 
 
 class Text(NamedTuple):

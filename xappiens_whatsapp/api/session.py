@@ -18,20 +18,6 @@ from xappiens_whatsapp.store import sessions, times
 from xappiens_whatsapp.sync.pager import Pager
 
 SESSIONS_A_PAGE = 100  # what Inbox Hub gives at most
-WEBHOOK_NAME = "CRM Webhook"
-WEBHOOK_EVENTS = (
-	"message.received",
-	"message.sent",
-	"message.delivered",
-	"message.read",
-	"message.failed",
-	"session.connected",
-	"session.disconnected",
-	"session.qr",
-	"contact.updated",
-	"chat.archived",
-	"chat.unarchived",
-)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -144,28 +130,6 @@ def test_connection(session: str | None = None) -> dict[str, Any]:
 	"""
 	permissions.check_manager()
 	return diagnose(WhatsAppAPIClient(_session(session, "read").session_id if session else None))
-
-
-@frappe.whitelist(methods=["POST"])
-@show_hub_errors
-def register_webhook() -> dict[str, Any]:
-	"""Have Inbox Hub post its events to this site. Doing it twice makes one webhook. For managers.
-
-	Returns:
-		Inbox Hub's answer.
-	"""
-	permissions.check_manager()
-	settings = frappe.get_single("WhatsApp Settings")
-	secret = settings.get_password("webhook_secret", raise_exception=False)
-	if not secret:
-		frappe.throw(
-			_("Webhook Secret is empty. Enter a random one of at least 16 characters and save first.")
-		)
-	settings.set_webhook_url()
-	answer = WhatsAppAPIClient().register_webhook(
-		settings.webhook_url, list(WEBHOOK_EVENTS), secret, name=WEBHOOK_NAME
-	)
-	return {"success": bool(answer.get("success", True)), "url": settings.webhook_url, "name": WEBHOOK_NAME}
 
 
 def _session(name: str, permission: str) -> Document:

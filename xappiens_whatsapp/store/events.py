@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -43,7 +44,7 @@ def store(event: records.Event, body: str, headers: dict[str, str]) -> Stored:
 		Its name, and whether it was there before, or was being stored by another request; then the transaction is rolled
 		back.
 	"""
-	key = _key(event, body, headers)
+	key = key_of(event, body, headers)
 	object_key = _object_key(event)
 	if _may_repeat(event) and (first := _newest("key_hash", key)):
 		latest = _newest("object_key", object_key) or first
@@ -75,6 +76,13 @@ def store(event: records.Event, body: str, headers: dict[str, str]) -> Stored:
 		frappe.db.rollback()
 		return Stored(row["name"], is_duplicate=True)
 	return Stored(row["name"], is_duplicate=False)
+
+
+def key_of(event: records.Event, body: str, headers: dict[str, str]) -> str:
+	"""Digest of what the event says: body, time header, and the header's session when the body names none."""
+	said_at = headers.get("X-Webhook-Timestamp", "")
+	session = "" if event.session_in_body else headers.get("X-Webhook-Session", "")
+	return key_hash(body, said_at, session)
 
 
 def store_pending_hooks(session: str, message: str, error: str) -> None:
@@ -287,6 +295,29 @@ def release_known(session: str) -> None:
 			).run()
 
 
+def release(names: Sequence[str]) -> list[str]:
+	"""Make events due now because a person wants so; one that was given up gets all its attempts again.
+
+	Args:
+		names: of any events.
+
+	Returns:
+		Names of those that can be tried again, the oldest first. The caller commits.
+	"""
+	again = frappe.get_all(
+		DOCTYPE,
+		filters={"name": ("in", names), "status": ("in", (*UNFINISHED, "Dead", "Ignored"))},
+		order_by="creation asc",
+		pluck="name",
+	)
+	if again:
+		event = frappe.qb.DocType(DOCTYPE)
+		frappe.qb.update(event).set(event.status, "Failed").set(event.attempts, 0).set(
+			event.next_attempt, times.now()
+		).where(event.name.isin(again)).run()
+	return again
+
+
 def waited_too_long(event: frappe._dict) -> bool:
 	"""Whether what the event waits for will hardly come any more."""
 	return times.now() - event.creation >= WAIT_AT_MOST
@@ -313,13 +344,6 @@ def _may_repeat(event: records.Event) -> bool:
 	"""Whether the same bytes can be a new event: with neither an id nor a time of its own, they can."""
 	about_an_object = event.name.startswith(("session.", "contact.", "chat."))
 	return about_an_object and not event.message_id and event.timestamp_ms is None
-
-
-def _key(event: records.Event, body: str, headers: dict[str, str]) -> str:
-	"""Digest of what the event says: body, time header, and the header's session when the body names none."""
-	said_at = headers.get("X-Webhook-Timestamp", "")
-	session = "" if event.session_in_body else headers.get("X-Webhook-Session", "")
-	return key_hash(body, said_at, session)
 
 
 def _object_key(event: records.Event) -> str | None:

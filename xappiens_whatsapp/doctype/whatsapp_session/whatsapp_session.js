@@ -27,6 +27,7 @@ frappe.ui.form.on("WhatsApp Session", {
 			}
 			if (may_manage) {
 				frm.add_custom_button(__("Disconnect"), () => frm.events.disconnect(frm));
+				frm.add_custom_button(__("Register Webhook"), () => frm.events.register_webhook(frm));
 			}
 		} else if (may_manage) {
 			frm.add_custom_button(__("Connect"), () =>
@@ -172,6 +173,31 @@ frappe.ui.form.on("WhatsApp Session", {
 			freeze: true,
 			callback: () => frm.events.show_state(frm),
 		});
+	},
+
+	register_webhook(frm) {
+		frappe.confirm(
+			__(
+				"Have Inbox Hub post the events of this session to this site? Needed only where the webhook of WhatsApp Settings does not bring them.",
+			),
+			() =>
+				frappe.call({
+					method: "xappiens_whatsapp.api.webhook_setup.register_session_webhook",
+					args: { session: frm.doc.name },
+					freeze: true,
+					freeze_message: __("Registering the webhook..."),
+					callback({ message: answer }) {
+						if (!answer?.success) return;
+						frappe.show_alert({
+							message: __("Inbox Hub now posts the events of this session to {0}", [
+								frappe.utils.escape_html(answer.url).bold(),
+							]),
+							indicator: "green",
+						});
+						frm.events.show_state(frm);
+					},
+				}),
+		);
 	},
 
 	disconnect(frm) {

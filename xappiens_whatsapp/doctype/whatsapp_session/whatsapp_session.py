@@ -58,6 +58,7 @@ class WhatsAppSession(Document):
 		total_conversations: DF.Int
 		total_messages_received: DF.Int
 		total_messages_sent: DF.Int
+		webhook_registered_at: DF.Datetime | None
 
 	# end: auto-generated types
 	def onload(self) -> None:

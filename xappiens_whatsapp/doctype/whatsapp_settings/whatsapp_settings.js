@@ -6,7 +6,14 @@ frappe.ui.form.on("WhatsApp Settings", {
 		frm.add_custom_button(__("Register Webhook"), () =>
 			frm.events.save_first(frm, () => frm.events.register_webhook(frm)),
 		);
+		frm.add_custom_button(__("Test Webhook"), () =>
+			frm.events.save_first(frm, () => frm.events.test_webhook(frm)),
+		);
+		frm.add_custom_button(__("Change Webhook Secret"), () =>
+			frm.events.save_first(frm, () => frm.events.change_webhook_secret(frm)),
+		);
 		frm.events.add_copy_button(frm);
+		frm.events.show_refusals(frm);
 		frm.events.warn_of_unsigned_webhooks(frm);
 	},
 
@@ -36,9 +43,9 @@ frappe.ui.form.on("WhatsApp Settings", {
 		});
 	},
 
-	register_webhook() {
+	register_webhook(frm) {
 		frappe.call({
-			method: "xappiens_whatsapp.api.session.register_webhook",
+			method: "xappiens_whatsapp.api.webhook_setup.register_webhook",
 			freeze: true,
 			freeze_message: __("Registering the webhook..."),
 			callback({ message: answer }) {
@@ -48,8 +55,83 @@ frappe.ui.form.on("WhatsApp Settings", {
 					message: __("Inbox Hub now posts its events to {0}", [frappe.utils.escape_html(answer.url).bold()]),
 					indicator: "green",
 				});
+				frm.reload_doc();
 			},
 		});
+	},
+
+	test_webhook(frm) {
+		frappe.call({
+			method: "xappiens_whatsapp.api.webhook_setup.test_webhook",
+			freeze: true,
+			freeze_message: __("Posting an event to this site..."),
+			callback({ message: answer }) {
+				frappe.msgprint({
+					title: answer.ok ? __("The webhook works") : __("The webhook does not work"),
+					message: [answer.url, answer.message].map(frappe.utils.escape_html).join("<br><br>"),
+					indicator: answer.ok ? "green" : "red",
+				});
+				frm.events.show_refusals(frm);
+			},
+		});
+	},
+
+	change_webhook_secret(frm) {
+		frappe.confirm(
+			__(
+				"Make a new random secret and register it at Inbox Hub? The old one is accepted for another 24 hours, so no event is lost.",
+			),
+			() =>
+				frappe.call({
+					method: "xappiens_whatsapp.api.webhook_setup.change_webhook_secret",
+					freeze: true,
+					freeze_message: __("Changing the secret..."),
+					callback({ message: answer }) {
+						if (answer?.success) frm.events.show_changed_secret(answer);
+						frm.reload_doc();
+					},
+					error: () => frm.reload_doc(),
+				}),
+		);
+	},
+
+	show_changed_secret({ valid_until, sessions, failed }) {
+		const lines = [__("Inbox Hub signs with the new secret from now on.")];
+		if (valid_until) {
+			lines.push(__("The old one is accepted until {0}.", [frappe.datetime.str_to_user(valid_until)]));
+		}
+		if (sessions.length) lines.push(__("Sessions registered anew: {0}", [sessions.join(", ")]));
+		for (const { session, error } of failed) {
+			lines.push(__("{0} could not be registered anew: {1}", [session, error]));
+		}
+		frappe.msgprint({
+			title: __("Webhook secret changed"),
+			message: lines.map(frappe.utils.escape_html).join("<br>"),
+			indicator: failed.length ? "orange" : "green",
+		});
+	},
+
+	/** Counts of the last two days; nothing of what was refused is kept. */
+	async show_refusals(frm) {
+		const { message: answer } = await frappe.call("xappiens_whatsapp.api.webhook_setup.get_refusals");
+		const $wrapper = frm.fields_dict.webhook_refusals.$wrapper.empty();
+		if (!answer.rows.length) {
+			$("<p class='text-muted'></p>")
+				.text(__("None in the last {0} hours.", [answer.hours]))
+				.appendTo($wrapper);
+			return;
+		}
+		const $table = $("<table class='table table-bordered'><thead><tr></tr></thead><tbody></tbody></table>");
+		for (const label of [__("Hour"), __("Reason"), __("Number")]) {
+			$("<th></th>").text(label).appendTo($table.find("tr"));
+		}
+		for (const { hour, reason, number } of answer.rows) {
+			const $row = $("<tr></tr>").appendTo($table.find("tbody"));
+			for (const text of [frappe.datetime.str_to_user(hour), reason, number]) {
+				$("<td></td>").text(text).appendTo($row);
+			}
+		}
+		$wrapper.append($table);
 	},
 
 	add_copy_button(frm) {

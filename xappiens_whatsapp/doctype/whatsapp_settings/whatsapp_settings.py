@@ -41,6 +41,7 @@ class WhatsAppSettings(Document):
 		sync_interval: DF.Int
 		sync_messages_per_chat: DF.Int
 		sync_recent_chats: DF.Int
+		webhook_registered_at: DF.Datetime | None
 		webhook_secret: DF.Password | None
 		webhook_secret_previous: DF.Password | None
 		webhook_secret_previous_until: DF.Datetime | None
