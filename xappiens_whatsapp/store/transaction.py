@@ -36,6 +36,10 @@ def repeated(work: Callable[[], T], attempts: int = ATTEMPTS) -> T:
 			frappe.db.rollback()
 			# Frappe has told the user about the duplicate; nobody asked.
 			frappe.local.message_log = messages
+			# Frappe (15 in a flag, 16 in a list) notes which of its Webhooks are to be sent. Sending went with the
+			# transaction; with the note left, the next attempt would not send them either.
+			frappe.flags.webhooks_executed = None
+			frappe.local._webhook_queue = []
 			if attempt == attempts or not lost_a_race(error):
 				raise
 	raise AssertionError("unreachable")
