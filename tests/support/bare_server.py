@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class BareServer:
-	"""`url` is where it listens; `requests` holds the first line of each request that came."""
+	"""`url` is where it listens; `requests` holds the first line of each request that came, `bodies` what was posted."""
 
 	url: str
 	requests: list[str] = field(default_factory=list)
+	bodies: list[bytes] = field(default_factory=list)
 
 
 @contextmanager
@@ -40,7 +41,9 @@ def _serve(listener: socket.socket, server: BareServer, answer: Callable[[socket
 def _answer(connection: socket.socket, server: BareServer, answer: Callable[[socket.socket], None]) -> None:
 	with connection:
 		if request := _read_request(connection):
-			server.requests.append(request.decode("latin-1").partition("\r\n")[0])
+			head, _end, body = request.partition(b"\r\n\r\n")
+			server.requests.append(head.decode("latin-1").partition("\r\n")[0])
+			server.bodies.append(body)
 			answer(connection)
 
 
