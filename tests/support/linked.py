@@ -61,3 +61,21 @@ def count(doctype: str, session: str = factories.SESSION, **filters: object) -> 
 	"""Rows of a session, as committed now."""
 	frappe.db.rollback()
 	return frappe.db.count(f"WhatsApp {doctype}", {"session": session, **filters})
+
+
+def calls(hub: Simulator) -> list[str]:
+	"""The paths of the calls that the Hub got, in their order; logins are not counted."""
+	return [request["path"] for request in hub.requests() if "/login" not in request["path"]]
+
+
+def rows(*without: str) -> dict[str, dict[str, object]]:
+	"""Every row that a sync could write, as committed now, by DocType and name.
+
+	`without` are columns that differ from one time to the next.
+	"""
+	frappe.db.rollback()
+	return {
+		f"{doctype} {row.name}": {column: value for column, value in row.items() if column not in without}
+		for doctype in ("Contact", "Conversation", "Message")
+		for row in frappe.get_all(f"WhatsApp {doctype}", fields=["*"])
+	}

@@ -78,9 +78,9 @@ def sync_conversation_history(conversation: str, pages: int = 1) -> dict[str, An
 		frappe.PermissionError: the user may not read the conversation.
 		InboxHubError: Inbox Hub could not be asked; what was fetched before is stored.
 	"""
-	frappe.has_permission(conversations.DOCTYPE, "read", conversation, throw=True)
-	session = frappe.db.get_value(conversations.DOCTYPE, conversation, "session")
-	client = WhatsAppAPIClient(session, lane="people", is_brisk=_is_request())
+	doc = frappe.get_doc(conversations.DOCTYPE, conversation)
+	doc.check_permission("read")
+	client = WhatsAppAPIClient(doc.session, lane="people", is_brisk=_is_request())
 	deadline = time.monotonic() + SECONDS_IN_A_REQUEST if _is_request() else None
 	loaded = history.load_older(
 		client, conversation, pages=min(max(pages, 1), MOST_HISTORY_PAGES), deadline=deadline

@@ -1,0 +1,273 @@
+"""What was missed while no webhook came is fetched, all of it, once, and with not one call too many."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import frappe
+import pytest
+from frappe.utils import add_to_date
+
+from support import bench
+from support.factories import SESSION, make_user
+from support.linked import calls, connect_site, count, link_session, wait_for_sync
+from xappiens_whatsapp import jobs
+from xappiens_whatsapp.api.sync import request_sync, sync_session_complete
+from xappiens_whatsapp.inbox_hub import clock
+from xappiens_whatsapp.store import sync_runs, times
+
+if TYPE_CHECKING:
+	from inbox_hub_simulator.control import Simulator
+	from support.web import Web
+	from support.worker import Worker
+
+MINUTE_MS = 60_000
+SMALL = {"rate": 0, "contacts": 30, "chats": 25, "messages": 5}
+CHATS = f"/api/messages/{SESSION}/chats"
+
+
+def synced(hub: Simulator) -> None:
+	"""A session whose first sync is done, as if ten minutes ago."""
+	connect_site(hub)
+	link_session(hub)
+	sync_session_complete(SESSION)
+	frappe.db.set_value("WhatsApp Session", SESSION, "history_until_ms", ago_ms(10))
+	frappe.db.commit()
+	hub.forget_requests()
+
+
+def ago_ms(minutes: float) -> int:
+	return clock.now_ms() - int(minutes * MINUTE_MS)
+
+
+def sync_what_is_new() -> frappe._dict:
+	"""What the scheduler brings about, here and now; returns the finished run."""
+	request_sync(SESSION, "Scheduler")
+	frappe.db.commit()
+	jobs.sync_sessions()
+	frappe.db.rollback()
+	run = sync_runs.load(sync_runs.latest(SESSION).name)
+	assert (run.state, run.scope) == ("Completed", "Incremental")
+	return run
+
+
+def chats(limit: int = 100) -> list[frappe._dict]:
+	"""The most recent first; groups are left out."""
+	return frappe.get_all(
+		"WhatsApp Conversation",
+		filters={"is_group": 0, "phone_number": ("is", "set")},
+		fields=["name", "chat_id", "unread_count"],
+		order_by="last_message_timestamp_ms desc",
+		limit=limit,
+	)
+
+
+@pytest.mark.simulator(**SMALL)
+def test_a_quiet_account_costs_its_chat_pages_only(simulator: Simulator) -> None:
+	synced(simulator)
+
+	sync_what_is_new()
+
+	assert calls(simulator) == [CHATS]
+
+
+@pytest.mark.simulator(**SMALL)
+def test_all_that_a_chat_missed_comes_however_much_it_is_and_once(simulator: Simulator) -> None:
+	synced(simulator)
+	chat = chats()[-1]
+	simulator.incoming(
+		SESSION, chat=chat.chat_id, text="perdido", count=120, webhook=False, timestamp_ms=ago_ms(5)
+	)
+
+	run = sync_what_is_new()
+
+	assert count("Message", conversation=chat.name, content=("like", "perdido%")) == 120
+	unread = frappe.db.get_value("WhatsApp Conversation", chat.name, "unread_count")
+	assert unread == chat.unread_count + 120
+	assert count("Message", is_history=0) == 120
+	# 125 messages in pages of 50: the third one reaches the mark, and what is on it is stored, too.
+	assert run.messages_created == 125
+	assert len(calls(simulator)) == 1 + 3
+
+	simulator.forget_requests()
+	sync_what_is_new()
+	assert calls(simulator) == [CHATS]
+
+
+@pytest.mark.simulator(**SMALL)
+def test_every_chat_with_news_is_read_not_only_the_most_recent_twenty(simulator: Simulator) -> None:
+	synced(simulator)
+	missed = chats()
+	for chat in missed:
+		simulator.incoming(SESSION, chat=chat.chat_id, text="¿Hola?", webhook=False, timestamp_ms=ago_ms(5))
+
+	sync_what_is_new()
+
+	assert len(missed) > 20
+	assert count("Message", content="¿Hola?") == len(missed)
+	assert len(calls(simulator)) == 1 + len(missed)
+
+
+@pytest.mark.simulator(**SMALL)
+def test_a_chat_that_was_read_in_the_minute_of_its_last_message_is_read_once_more(
+	simulator: Simulator,
+) -> None:
+	synced(simulator)
+	chat, now = chats()[0], clock.now_ms()
+	simulator.incoming(SESSION, chat=chat.chat_id, text="uno", webhook=False, timestamp_ms=now)
+	sync_what_is_new()
+	simulator.incoming(SESSION, chat=chat.chat_id, text="dos", webhook=False, timestamp_ms=now)
+
+	sync_what_is_new()
+
+	assert count("Message", conversation=chat.name, content=("in", ("uno", "dos"))) == 2
+
+
+@pytest.mark.simulator(**SMALL)
+def test_what_a_hub_without_a_list_of_chats_missed_comes_too(simulator: Simulator) -> None:
+	synced(simulator)
+	frappe.db.set_single_value("WhatsApp Settings", {"sync_recent_chats": 1, "sync_messages_per_chat": 50})
+	simulator.faults(F1=True)
+	for chat in chats():
+		simulator.incoming(
+			SESSION, chat=chat.chat_id, text="¿Hola?", count=10, webhook=False, timestamp_ms=ago_ms(5)
+		)
+
+	sync_what_is_new()
+
+	assert count("Message", content=("like", "¿Hola?%")) == 10 * len(chats())
+
+
+@pytest.mark.simulator(**SMALL)
+def test_contacts_are_fetched_again_after_a_day(simulator: Simulator) -> None:
+	synced(simulator)
+	frappe.db.set_value(
+		"WhatsApp Session", SESSION, "contacts_synced_at", add_to_date(times.now(), hours=-25)
+	)
+
+	sync_what_is_new()
+	sync_what_is_new()
+
+	assert calls(simulator) == [CHATS, f"/api/contacts/{SESSION}", CHATS]
+
+
+@pytest.mark.parametrize(
+	("trigger", "hours_ago", "scope"),
+	[
+		("Scheduler", 5, "Incremental"),
+		("Connected", 0.9, "Incremental"),
+		("Connected", 1.1, "Full"),
+		("Manual", 0, "Full"),
+		("Scheduler", None, "Full"),
+	],
+)
+def test_what_a_sync_covers_depends_on_who_wants_it_and_when_the_last_one_was(
+	trigger: str, hours_ago: float | None, scope: str
+) -> None:
+	last_sync = None if hours_ago is None else add_to_date(times.now(), hours=-hours_ago)
+	frappe.get_doc(
+		doctype="WhatsApp Session", session_id=SESSION, session_name="Demo", last_sync=last_sync
+	).insert()
+
+	run = sync_runs.open_run(SESSION, trigger)
+	assert frappe.db.get_value("WhatsApp Sync Run", run, "scope") == scope
+	# Somebody who asks for all while it waits gets all.
+	assert sync_runs.open_run(SESSION, "Manual") == run
+	assert frappe.db.get_value("WhatsApp Sync Run", run, "scope") == "Full"
+
+
+@pytest.mark.simulator(**SMALL)
+def test_who_asks_for_all_while_what_is_new_is_synced_gets_all_after_it(simulator: Simulator) -> None:
+	synced(simulator)
+	run = sync_runs.open_run(SESSION, "Scheduler")
+	frappe.db.set_value("WhatsApp Sync Run", run, "started_at", times.now())
+	frappe.db.commit()
+
+	answer = sync_session_complete(SESSION)
+
+	assert answer["contacts"]["processed"] == 30
+	frappe.db.rollback()
+	states = frappe.get_all("WhatsApp Sync Run", fields=["state", "scope"], order_by="creation asc")
+	assert [(run.state, run.scope) for run in states[1:]] == [
+		("Completed", "Incremental"),
+		("Completed", "Full"),
+	]
+	assert not frappe.db.get_value("WhatsApp Session", SESSION, "sync_due")
+
+
+def make_rule() -> None:
+	"""Tells the managers of each incoming message, as a person would set it up."""
+	make_user("manager", "WhatsApp Manager")
+	frappe.get_doc(
+		{
+			"doctype": "Notification",
+			"name": "Rule of the tests",
+			"enabled": 1,
+			"channel": "System Notification",
+			"document_type": "WhatsApp Message",
+			"event": "New",
+			"condition": "doc.direction == 'Incoming'",
+			"subject": "{{ doc.content }}",
+			"message": "{{ doc.content }}",
+			"recipients": [{"receiver_by_role": "WhatsApp Manager"}],
+		}
+	).insert()
+	frappe.db.commit()
+	frappe.clear_cache()
+
+
+def told() -> list[str]:
+	"""What the rule has told the manager."""
+	frappe.db.rollback()
+	return frappe.get_all("Notification Log", {"document_type": "WhatsApp Message"}, pluck="subject")
+
+
+@pytest.mark.leaves("Notification", "Notification Recipient")
+@pytest.mark.simulator(**SMALL)
+def test_a_rule_tells_of_each_missed_message_once_and_never_of_history(simulator: Simulator) -> None:
+	make_rule()
+	synced(simulator)
+	assert count("Message") > 50
+	assert told() == []
+	chat = chats()[0]
+	simulator.incoming(SESSION, chat=chat.chat_id, text="perdido", count=5, webhook=False)
+
+	sync_what_is_new()
+	sync_session_complete(SESSION)
+
+	assert sorted(told()) == sorted(f"perdido {number}" for number in range(1, 6))
+
+
+@pytest.mark.leaves("Notification", "Notification Recipient")
+@pytest.mark.simulator(**SMALL)
+def test_webhooks_and_a_sync_at_the_same_time_store_each_message_once(
+	simulator: Simulator, web: Web, worker: Worker
+) -> None:
+	make_rule()
+	connect_site(simulator, web)
+	link_session(simulator)
+	sync_session_complete(SESSION)
+	before, some = count("Message"), chats(6)
+	simulator.hold()
+	for chat in some:
+		simulator.incoming(SESSION, chat=chat.chat_id, text="a la vez", count=5)
+
+	def sync() -> None:
+		with bench.connected():
+			sync_session_complete(SESSION)
+
+	syncing = threading.Thread(target=sync)
+	syncing.start()
+	simulator.release(shuffle=True, connections=4, copies_from=1, copies_to=2, attempts=100)
+	syncing.join()
+	simulator.wait_for_deliveries(60)
+
+	run = wait_for_sync(SESSION, runs=2)
+	assert run.state == "Completed"
+	assert count("Message") == before + 5 * len(some)
+	for chat in some:
+		unread = frappe.db.get_value("WhatsApp Conversation", chat.name, "unread_count")
+		assert unread == chat.unread_count + 5
+	worker.drain()
+	assert len(told()) == 5 * len(some)

@@ -1,0 +1,219 @@
+"""One worker serves all sessions and everybody else: nobody holds it, and nobody is left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import frappe
+import pytest
+from frappe.utils import add_to_date
+
+from support import bench
+from support.factories import SESSION, make_session, make_sync_run
+from support.linked import connect_site, count, link_session
+from support.worker import waiting_jobs
+from xappiens_whatsapp import jobs
+from xappiens_whatsapp.api.sync import request_sync, sync_session_complete
+from xappiens_whatsapp.store import sync_runs, times
+from xappiens_whatsapp.sync.rounds import Round
+
+if TYPE_CHECKING:
+	from inbox_hub_simulator.control import Simulator
+	from support.worker import Worker
+
+SMALL = {"rate": 0, "contacts": 30, "chats": 3, "messages": 5}
+
+
+def runs(**filters: object) -> list[frappe._dict]:
+	frappe.db.rollback()
+	return frappe.get_all("WhatsApp Sync Run", filters=filters, fields=["*"], order_by="session")
+
+
+def hints() -> list[str]:
+	return [job.id for job in waiting_jobs() if jobs.SYNC_JOB in job.id]
+
+
+# Of 5 calls a minute 1 is kept for people; a sync needs 1 + 4 + 1.
+@pytest.mark.simulator(rate=5, general_limit=0, contacts=30, chats=4, messages=5)
+def test_twenty_paced_sessions_share_a_worker_and_a_foreign_job_need_not_wait(
+	simulator: Simulator, worker: Worker
+) -> None:
+	connect_site(simulator)
+	sessions = [link_session(simulator, f"session_{number:02d}") for number in range(20)]
+	for session in sessions:
+		request_sync(session, "Manual")
+	frappe.db.commit()
+	assert len(hints()) == 1
+	worker.start()
+
+	bench.wait_until(lambda: len(runs(calls=(">", 0))) >= 5, "some sessions have begun", 60)
+	foreign = frappe.enqueue("frappe.utils.now", queue="long")
+	bench.wait_until(lambda: foreign.refresh() or foreign.started_at, "a foreign job runs", 60)
+	waited = (foreign.started_at - foreign.enqueued_at).total_seconds()
+	bench.wait_until(
+		lambda: len(runs(calls=(">=", 4))) == len(sessions), "every session has used its calls", 120
+	)
+
+	assert waited <= 15
+	assert {run.state for run in runs()} == {"Queued"}  # all wait for their turn, and none holds the worker
+	assert all(run.chats_created for run in runs())
+
+
+@pytest.mark.simulator(**SMALL)
+def test_a_job_that_others_wait_for_makes_room_and_goes_on_behind_them(simulator: Simulator) -> None:
+	connect_site(simulator)
+	for number in range(3):
+		request_sync(link_session(simulator, f"session_{number}"), "Manual")
+	frappe.db.commit()
+	looks = []
+
+	class Impatient(Round):
+		"""Somebody begins to wait after the first page."""
+
+		def _should_stop(self) -> bool:
+			looks.append(time.monotonic())
+			return len(looks) > 1
+
+	assert Impatient(lambda: True).go() is True
+	assert [run.calls for run in runs()] == [1]
+
+	jobs.sync_sessions()
+	assert [run.state for run in runs()] == ["Completed"] * 3
+
+
+@pytest.mark.simulator(**SMALL)
+def test_there_is_one_sync_job_at_a_time_and_one_hint(simulator: Simulator) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	for _time in range(3):
+		request_sync(SESSION, "Manual")
+		frappe.db.commit()
+	assert len(hints()) == 1
+
+	with turn_taken():
+		jobs.sync_sessions()
+		assert runs() == []
+	jobs.sync_sessions()
+	assert [run.state for run in runs()] == ["Completed"]
+
+
+@contextmanager
+def turn_taken() -> Iterator[None]:
+	"""As if another worker of this site were at the syncs: on another connection."""
+	own = frappe.local.db
+	frappe.connect(set_admin_as_user=False)
+	other = frappe.local.db
+	try:
+		assert jobs._take_turn()
+		frappe.local.db = own
+		yield
+	finally:
+		frappe.local.db = own
+		other.close()
+
+
+@pytest.mark.simulator(rate=0, contacts=1500, chats=2, messages=2)
+def test_many_contacts_pass_in_jobs_that_each_end_in_time(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	request_sync(SESSION, "Manual")
+	frappe.db.commit()
+	monkeypatch.setattr(jobs, "WORK_SECONDS", 0.3)
+
+	spells = 0
+	while not runs(state="Completed"):
+		jobs.sync_sessions()
+		spells += 1
+		assert spells < 200
+
+	assert spells > 1
+	assert count("Contact") == 1500
+	(run,) = runs()
+	assert (run.contacts_created, run.calls) == (1500, 15 + 1 + 2)
+
+
+def test_scheduled_syncs_of_many_sessions_are_spread_over_the_interval(
+	monkeypatch: pytest.MonkeyPatch,
+) -> None:
+	frappe.db.set_single_value(
+		"WhatsApp Settings", {"enabled": 1, "auto_sync_enabled": 1, "sync_interval": 30}
+	)
+	names = [make_session(f"session_{number}", last_sync=times.now()) for number in range(30)]
+	never = make_session("never_synced")
+	stopped = make_session("stopped_session", sync_mode="Stopped")
+	make_session("disconnected", is_connected=0, status="Disconnected")
+	frappe.db.commit()
+	began, wished = times.now(), {}
+	for minute in range(31):
+		now = add_to_date(began, minutes=minute)
+		monkeypatch.setattr(times, "now", lambda now=now: now)
+		monkeypatch.setattr(jobs.clock, "now_ms", lambda minute=minute: 1_766_145_600_000 + minute * 60_000)
+		jobs.request_scheduled_syncs()
+		for session in frappe.get_all("WhatsApp Session", {"sync_due": ("is", "set")}, pluck="name"):
+			wished.setdefault(session, minute)
+
+	assert set(wished) == {*names, never}
+	assert stopped not in wished
+	assert wished[never] == 0
+	by_minute = [wished[name] for name in names]
+	assert len(set(by_minute)) > 10
+	assert max(by_minute.count(minute) for minute in by_minute) < 10
+
+
+@pytest.mark.simulator(**SMALL)
+def test_statistics_that_went_wrong_are_corrected_each_hour(simulator: Simulator) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	sync_session_complete(SESSION)
+	right = frappe.db.get_value("WhatsApp Session", SESSION, ["total_contacts", "total_messages_received"])
+	frappe.db.set_value("WhatsApp Session", SESSION, {"total_contacts": 1, "total_messages_received": 1})
+	frappe.db.sql("UPDATE `tabWhatsApp Conversation` SET total_messages = 99")
+	frappe.db.commit()
+
+	jobs.every_hour()
+
+	assert (
+		frappe.db.get_value("WhatsApp Session", SESSION, ["total_contacts", "total_messages_received"])
+		== right
+	)
+	assert set(frappe.get_all("WhatsApp Conversation", pluck="total_messages")) == {5}
+
+
+def test_runs_that_ended_long_ago_are_cleared_and_others_stay() -> None:
+	make_session()
+	old, young, unfinished = (
+		make_sync_run(state="Failed"),
+		make_sync_run(state="Completed"),
+		make_sync_run(state="Queued"),
+	)
+	for run, days in ((old, 31), (young, 29), (unfinished, 31)):
+		frappe.db.set_value("WhatsApp Sync Run", run, "creation", add_to_date(times.now(), days=-days))
+
+	frappe.get_single("Log Settings").clear_logs()
+
+	assert {run.name for run in frappe.get_all("WhatsApp Sync Run")} == {young, unfinished}
+
+
+def test_what_was_worked_on_last_comes_last_and_a_wish_during_a_paused_run_waits_for_it() -> None:
+	now = times.now()
+	for session, seconds_ago in (("session_a", 5), ("session_b", 50), ("session_c", 20)):
+		make_session(session)
+		make_sync_run(session, state="Queued", heartbeat=add_to_date(now, seconds=-seconds_ago))
+	make_session("session_d", sync_due=add_to_date(now, seconds=-1))
+	make_session("session_e", sync_due=add_to_date(now, seconds=-60))
+	make_sync_run("session_e", state="Queued", heartbeat=now, resume_at=add_to_date(now, seconds=30))
+
+	wanted = sync_runs.wanted()
+
+	assert [each.session for each in wanted if each.due_in <= 0] == [
+		"session_d",
+		"session_b",
+		"session_c",
+		"session_a",
+	]
+	assert [round(each.due_in, -1) for each in wanted if each.due_in > 0] == [30]
