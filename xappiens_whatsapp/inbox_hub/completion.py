@@ -15,7 +15,7 @@ from .errors import PayloadError
 from .message_rows import MessageRow
 from .payloads import find_rows, paging_of, parse_sent, parse_session
 from .rows import ChatRow, ContactRow, SessionRow
-from .values import Completed
+from .values import Completed, as_address
 
 _CONTACT_KEYS = ("id", "name", "phone", "isUser", "isGroup")
 _CHAT_KEYS = ("chatId", "name", "lastMessage", "unreadCount", "isGroup")
@@ -96,8 +96,7 @@ def _contact(row: Any) -> Any:
 	if not _lacks(row, _CONTACT_KEYS):
 		return row
 	try:
-		model = ContactRow.read(row)
-		contact = model.record()
+		contact = ContactRow.read(row).record()
 	except PayloadError:
 		return row
 	values = {
@@ -107,15 +106,14 @@ def _contact(row: Any) -> Any:
 		"isUser": jids.is_user(contact.jid) if contact.is_user is None else contact.is_user,
 		"isGroup": contact.is_group,
 	}
-	return Completed(_filled(row, values), row, model)
+	return Completed(_filled(row, values), row, contact)
 
 
 def _chat(row: Any) -> Any:
 	if not _lacks(row, _CHAT_KEYS) and not _lacks(row["lastMessage"], _LAST_MESSAGE_KEYS):
 		return row
 	try:
-		model = ChatRow.read(row)
-		chat = model.record()
+		chat = ChatRow.read(row).record()
 	except PayloadError:
 		return row
 	last = chat.last_message and {
@@ -133,7 +131,7 @@ def _chat(row: Any) -> Any:
 	}
 	# An explicit null stays: this chat has no last message.
 	filled = {"lastMessage": None, **_filled(row, values), **({"lastMessage": last} if last else {})}
-	return Completed(filled, row, model)
+	return Completed(filled, row, chat)
 
 
 def _message(row: Any, chat_jid: str) -> Any:
@@ -152,8 +150,9 @@ def _message(row: Any, chat_jid: str) -> Any:
 		"fromMe": message.from_me,
 	}
 	filled = _filled(row, values)
-	# A row that does not name its chat is to be read with the chat that was asked for, which only the completed one has.
-	return Completed(filled, row, model) if model.chat else filled
+	# A reaction is to be read as one; and a row that leaves its chat to the question, with what is added here.
+	is_whole = as_address(model.chat) == message.chat_jid and not isinstance(model.reaction, dict)
+	return Completed(filled, row, message) if is_whole else filled
 
 
 def _session(row: Any) -> Any:

@@ -17,7 +17,7 @@ from .errors import PayloadError
 from .events import parse_event, understand_event
 from .message_rows import MessageRow, read_reaction, read_status
 from .rows import ChatRow, ContactRow, SessionRow
-from .values import Count, HubModel, said
+from .values import Completed, Count, HubModel, said
 
 __all__ = [
 	"Paging",
@@ -161,7 +161,8 @@ def _parse_page(body: object, noun: str, read: Callable[[object, str], T | None]
 	for index, raw in enumerate(rows):
 		where = f"{path}[{index}]"
 		try:
-			record = read(raw, "")
+			known = raw.record if isinstance(raw, Completed) else None
+			record = read(raw, "") if known is None else known
 		except PayloadError as error:
 			errors.append(records.RecordError(error.under(where).path, error.reason))
 		else:

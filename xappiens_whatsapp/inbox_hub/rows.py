@@ -63,6 +63,8 @@ def alias(*names: str | AliasPath, default: Any = None) -> Any:
 
 def real_name(name: str, jid: str) -> str:
 	"""Return `name`, or "" if it only repeats the address: the Hub puts the number where it knows no name."""
+	if not name:
+		return ""
 	local = jid.partition("@")[0]
 	compact = _NUMBER_PUNCTUATION.sub("", name.partition("@")[0]).partition(":")[0].removeprefix("00")
 	return "" if compact == local else name

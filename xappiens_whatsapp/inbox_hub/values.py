@@ -166,12 +166,12 @@ def said(raw: dict) -> dict:
 
 class Completed(dict):
 	"""A row of the Hub with keys added for people who read it. The parser reads `original`, what the Hub itself said, or
-	takes `model`, as which the completion has read it."""
+	takes `record`, what the completion has made of that."""
 
-	def __init__(self, row: dict, original: dict, model: HubModel | None = None) -> None:
+	def __init__(self, row: dict, original: dict, record: object = None) -> None:
 		super().__init__(row)
 		self.original = original
-		self.model = model
+		self.record = record
 
 
 Text = Annotated[str, PlainValidator(as_text)]
@@ -201,12 +201,8 @@ class HubModel(BaseModel):
 		"""Return the model of `raw`. Raises PayloadError (below `path`) if it is no object."""
 		if not isinstance(raw, dict):
 			raise PayloadError(path, "expected an object")
-		if isinstance(raw, Completed):
-			if isinstance(raw.model, cls):
-				return raw.model
-			raw = raw.original
 		try:
-			return cls.model_validate(raw)
+			return cls.model_validate(raw.original if isinstance(raw, Completed) else raw)
 		except ValidationError as error:
 			first = error.errors(include_input=False, include_url=False, include_context=False)[0]
 			where = ".".join((path, *map(str, first["loc"]))).lstrip(".")

@@ -299,7 +299,8 @@ def _scope_for(session: str, trigger: str) -> str:
 
 
 def _holds(claim: Claim) -> bool:
-	return frappe.db.get_value(DOCTYPE, claim.run, "claim") == claim.token
+	found = frappe.db.sql("SELECT claim FROM `tabWhatsApp Sync Run` WHERE name = %s", claim.run)
+	return bool(found) and found[0][0] == claim.token
 
 
 def _set_if_held(claim: Claim, values: dict[str, Any]) -> None:
