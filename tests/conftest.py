@@ -37,6 +37,12 @@ KINDS = ("unit", "integration", "browser")  # in the order in which they run
 REPORT = pytest.StashKey[dict[str, pytest.TestReport]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+	parser.addoption(
+		"--long", action="store_true", help="long forms of tests that have one: minutes, not seconds"
+	)
+
+
 def pytest_configure(config: pytest.Config) -> None:
 	config.addinivalue_line(
 		"markers", "leaves(*doctypes): the test leaves rows in these DocTypes' tables too"
@@ -86,6 +92,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 	for kind in KINDS:
 		numbers = ", ".join(f"{number} {outcome}" for outcome, number in counts[kind].items()) or "none"
 		terminalreporter.write_line(f"{kind:12} {numbers}")
+
+
+@pytest.fixture
+def is_long(request: pytest.FixtureRequest) -> bool:
+	"""Whether tests that have a long form are to run it: `./dev/test --long`."""
+	return request.config.getoption("--long")
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import TYPE_CHECKING
 
 import frappe
@@ -12,8 +13,8 @@ from frappe.utils import add_to_date, background_jobs
 
 from support import bench
 from support.factories import SESSION, make_sync_run
-from support.linked import connect_site, count, link_session
-from xappiens_whatsapp import jobs
+from support.linked import calls, connect_site, count, link_session, rows
+from xappiens_whatsapp import jobs, realtime
 from xappiens_whatsapp.api.sync import request_sync, sync_session_complete
 from xappiens_whatsapp.store import sync_runs, times
 
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 	from support.worker import Worker
 
 SMALL = {"rate": 0, "contacts": 250, "chats": 8, "messages": 20}
-PAGES = 3 + 1 + 8  # contacts, chats, one page of messages a chat
-
-
-def calls(hub: Simulator) -> int:
-	return len([request for request in hub.requests() if "/login" not in request["path"]])
 
 
 def only_run() -> frappe._dict:
@@ -45,22 +41,34 @@ def everything_is_there(hub: Simulator) -> bool:
 	)
 
 
+# What differs from one sync to the next: when it was, and where its Error Log and list views sort it.
+TIMES = ("creation", "modified", "first_seen", "last_sync", "last_synced_at")
+
+
 @pytest.mark.simulator(**SMALL)
-def test_a_sync_whose_worker_is_killed_again_and_again_stores_all_once_and_starts_no_call_over(
-	simulator: Simulator, worker: Worker
+def test_a_sync_whose_worker_is_killed_again_and_again_stores_the_same_rows_and_starts_no_call_over(
+	simulator: Simulator, worker: Worker, is_long: bool
 ) -> None:
+	"""The long form kills 20 times."""
+	kills = 20 if is_long else 3
 	connect_site(simulator)
+	if is_long:
+		simulator.reset(**{**SMALL, "contacts": 1200, "chats": 20})
+	pages = len(undisturbed_calls(simulator))
+	undisturbed = rows(*TIMES)
+	frappe.delete_doc("WhatsApp Session", SESSION)
 	link_session(simulator)
+	assert not rows()
+
 	simulator.forget_requests()
 	simulator.options(latency_ms=60)
 	request_sync(SESSION, "Connected")
 	frappe.db.commit()
-	kills = 0
-	for page in sorted(random.sample(range(1, PAGES - 1), 3)):
+	for page in sorted(random.sample(range(1, pages - 1), kills)):
 		worker.start()
-		bench.wait_until(lambda at=page: calls(simulator) > at, f"call {page} is made", 30)
+		bench.wait_until(lambda at=page: len(calls(simulator)) > at, f"call {page} is made", 60)
+		time.sleep(random.uniform(0, 0.1))  # anywhere between two calls
 		worker.kill()
-		kills += 1
 		frappe.db.rollback()
 		# As if the heartbeat were old enough: the minute job then asks for a worker.
 		frappe.db.set_value(
@@ -70,12 +78,21 @@ def test_a_sync_whose_worker_is_killed_again_and_again_stores_all_once_and_start
 		jobs.every_minute()
 		frappe.db.commit()
 	worker.start()
-	bench.wait_until(lambda: only_run().state == "Completed", "the sync is finished", 40)
+	bench.wait_until(lambda: only_run().state in ("Completed", "Failed"), "the sync is finished", 60)
 
-	assert everything_is_there(simulator)
-	assert calls(simulator) <= PAGES + kills
+	assert only_run().state == "Completed"
+	assert rows(*TIMES) == undisturbed
+	assert len(calls(simulator)) <= pages + kills  # the call under way is lost, no other is made again
 	assert only_run().contacts_created == count("Contact")
 	assert only_run().messages_created == count("Message")
+
+
+def undisturbed_calls(hub: Simulator) -> list[str]:
+	"""Sync to the end in one go; the calls that takes."""
+	link_session(hub)
+	hub.forget_requests()
+	assert sync_session_complete(SESSION)["status"] == "Completed"
+	return calls(hub)
 
 
 @pytest.mark.simulator(**SMALL)
@@ -185,3 +202,61 @@ def test_a_sync_that_failed_is_tried_again_after_the_interval_and_not_each_minut
 	frappe.db.commit()
 	jobs.request_scheduled_syncs()
 	assert frappe.db.get_value("WhatsApp Session", SESSION, "sync_due")
+
+
+@pytest.mark.simulator(**SMALL)
+def test_two_sessions_with_the_same_contacts_chats_and_message_ids_keep_them_apart(
+	simulator: Simulator,
+) -> None:
+	connect_site(simulator)
+	sessions = [link_session(simulator, name) for name in ("session_a", "session_b")]
+	for session in sessions:
+		sync_session_complete(session)
+
+	for doctype, key in (("Contact", "contact_id"), ("Conversation", "chat_id"), ("Message", "message_id")):
+		of_a, of_b = (
+			dict(frappe.get_all(f"WhatsApp {doctype}", {"session": session}, [key, "name"], as_list=True))
+			for session in sessions
+		)
+		assert of_a.keys() == of_b.keys()
+		assert len(of_a) == count(doctype, "session_a") > 0
+		assert set(of_a.values()).isdisjoint(of_b.values())
+	chats = {row.name: row.session for row in frappe.get_all("WhatsApp Conversation", ["name", "session"])}
+	for message in frappe.get_all("WhatsApp Message", ["session", "conversation"]):
+		assert chats[message.conversation] == message.session
+
+
+@pytest.mark.simulator(**SMALL)
+def test_missed_messages_whose_ids_look_alike_to_the_database_are_all_stored(simulator: Simulator) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	sync_session_complete(SESSION)
+	ids = ["3EB0ABC", "3eb0abc", "3EB0ÀBC", "3EB0JOSÉ", "3EB0JOSE", "3EB0👍", "3EB0😂"]
+	for message_id in ids:
+		simulator.incoming(SESSION, text=f"text of {message_id}", message_id=message_id, webhook=False)
+
+	answer = sync_session_complete(SESSION)
+
+	assert answer["messages"]["created"] == len(ids)
+	stored = frappe.get_all("WhatsApp Message", {"is_history": 0}, ["message_id", "content"], as_list=True)
+	assert sorted(stored) == sorted((message_id, f"text of {message_id}") for message_id in ids)
+
+
+@pytest.mark.simulator(rate=0, contacts=900, chats=3, messages=5, latency_ms=150)
+def test_open_pages_hear_of_a_sync_at_most_twice_a_second(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	heard: list[tuple[float, str]] = []
+	monkeypatch.setattr(
+		realtime, "sync_progress", lambda *told: heard.append((time.monotonic(), str(told[2])))
+	)
+
+	sync_session_complete(SESSION)
+
+	moments = [moment for moment, _state in heard]
+	assert [state for _moment, state in heard][-1] == "Completed"
+	assert 2 < len(heard) < only_run().calls
+	for moment in moments:
+		assert len([other for other in moments if moment <= other < moment + 0.95]) <= 2
