@@ -1,4 +1,7 @@
-"""Webhooks that were refused: counted by reason and hour, with one line a minute and reason in frappe.log."""
+"""Webhooks that were refused: counted by reason and hour, with one line a minute and reason in frappe.log.
+
+Also told there: a time header that is far from our clock. It is not signed, so it is no reason to refuse.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,13 @@ from frappe import _
 from frappe.utils.background_jobs import get_redis_conn
 from redis.exceptions import RedisError
 
-from xappiens_whatsapp.inbox_hub.errors import SignatureError
+from xappiens_whatsapp.inbox_hub import clock
+from xappiens_whatsapp.inbox_hub.errors import PayloadError, SignatureError
 from xappiens_whatsapp.store import times
 
 LINE_EVERY = 60  # seconds
 KEPT_HOURS = 48
+SKEW_MS = 5 * 60 * 1000  # from here on a time header is told of
 NOT_POST = "not a POST"
 TOO_LARGE = "too large"
 NOT_JSON = "not a JSON object"
@@ -58,6 +63,25 @@ def count(reason: str) -> None:
 	if is_first:
 		what = SignatureError.heading if reason in SIGNATURE_REASONS else "Webhook refused"
 		frappe.logger().error(f"{what}: {reason} (WhatsApp, {frappe.local.site})")
+
+
+def look_at_time(header: str | None) -> None:
+	"""Say in frappe.log, once a minute, that `X-Webhook-Timestamp` (epoch milliseconds) is far from our clock: one of the
+	two is wrong, or the event was held up. Without the header nothing is said."""
+	try:
+		difference_ms = clock.now_ms() - clock.parse_instant(header) if header else 0
+	except PayloadError:
+		return
+	if abs(difference_ms) < SKEW_MS:
+		return
+	try:
+		is_first = get_redis_conn().set(_key("time", "said"), 1, nx=True, ex=LINE_EVERY)
+	except RedisError:
+		is_first = True
+	if is_first:
+		frappe.logger().error(
+			f"Webhook timestamp is {round(difference_ms / 1000)} seconds from this server's clock (WhatsApp, {frappe.local.site})"
+		)
 
 
 def counted(reason: str, hour: int | None = None) -> int:

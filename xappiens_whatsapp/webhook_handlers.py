@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import frappe
+from frappe import _
 
 from xappiens_whatsapp.api.sync import request_sync
 from xappiens_whatsapp.inbox_hub import records
@@ -37,9 +38,21 @@ def handle_message_received(delivery: Delivery) -> Outcome:
 	"""message.received: a message, somebody's reaction, an edit or a deletion."""
 	payload = delivery.event.payload
 	if isinstance(payload, records.Reaction):
-		if reactions.apply(delivery.session, payload):
-			return Outcome()
-		return Outcome(waits_for=f"Message {payload.message_id} is not known yet.")
+		is_known = reactions.apply(delivery.session, payload)
+		return Outcome() if is_known else _waits_for(payload.message_id)
+	if isinstance(payload, records.Change):
+		chat = messages.chat_of(delivery.session, payload.message_id)
+		if not chat:
+			return _waits_for(payload.message_id)
+		payload = records.Message(
+			payload.message_id,
+			chat,
+			from_me=False,
+			text=payload.text,
+			timestamp_ms=payload.timestamp_ms,
+			is_edited=not payload.is_deleted,
+			is_deleted=payload.is_deleted,
+		)
 	received = messages.receive(delivery.session, payload, run_hooks=delivery.run_hooks)
 	return Outcome(new_message=received.name if received and received.is_new else "")
 
@@ -55,7 +68,7 @@ def handle_message_status(delivery: Delivery) -> Outcome:
 	"""message.delivered, message.read, message.failed, message.ack: how far a message got."""
 	receipt = delivery.event.payload
 	if not receipts.apply(delivery.session, receipt):
-		return Outcome(waits_for=f"Message {receipt.message_id or receipt.hub_id} is not known yet.")
+		return _waits_for(receipt.message_id or receipt.hub_id)
 	return Outcome()
 
 
@@ -88,6 +101,10 @@ def handle_chat_update(delivery: Delivery) -> Outcome:
 	"""chat.archived, chat.unarchived."""
 	conversations.apply_flag(delivery.session, delivery.event.payload)
 	return Outcome()
+
+
+def _waits_for(message_id: str | int | None) -> Outcome:
+	return Outcome(waits_for=_("Message {0} is not known yet.").format(message_id))
 
 
 HANDLERS: dict[str, Callable[[Delivery], Outcome]] = {

@@ -123,7 +123,7 @@ def _process_once(name: str, event: records.Event | None, hook_failure: Exceptio
 		raise event.problem
 	session = sessions.find(event.session_id, event.session_hub_id)
 	if not session:
-		reason = f"There is no WhatsApp Session {event.session_id or event.session_hub_id}."
+		reason = _("There is no WhatsApp Session {0}.").format(event.session_id or event.session_hub_id)
 		return _Done(_wait(row, reason, None))
 
 	outcome = handler(Delivery(event, session, run_hooks=not hook_failure))

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import frappe
 import pytest
 from frappe.utils import add_to_date, now_datetime
+from redis.exceptions import RedisError
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from support import factories
 from xappiens_whatsapp import jobs, refusals
 from xappiens_whatsapp.api import webhook
+from xappiens_whatsapp.inbox_hub import clock, payloads
 from xappiens_whatsapp.inbox_hub.errors import SignatureError
 from xappiens_whatsapp.store import events
 
@@ -169,3 +171,74 @@ def test_event_that_the_database_would_not_have_is_answered_with_503_and_leaves_
 	assert stored() == []
 	assert frappe.db.get_value("WhatsApp Session", factories.SESSION, "session_name") != "half done"
 	assert len(frappe.get_all("Error Log")) == 1
+
+
+def test_the_same_body_for_two_sessions_that_only_the_header_names_is_two_events(web: Web) -> None:
+	set_up(web)
+	factories.make_session("second_session")
+	frappe.db.commit()
+	content = incoming()
+	del content["sessionId"]
+	body = json.dumps(content).encode()
+	digest = hmac.new(factories.SECRET.encode(), body, hashlib.sha256).hexdigest()
+	for session in (factories.SESSION, "second_session", "second_session"):
+		headers = {"X-Webhook-Signature": digest, "X-Webhook-Session": session}
+		assert web.client().post(webhook.PATH, data=body, headers=headers).status_code == 200
+	assert len(stored()) == 2
+	assert set(frappe.get_all("WhatsApp Message", pluck="session")) == {factories.SESSION, "second_session"}
+
+
+def test_reasons_are_told_in_the_words_that_fit_them(caplog: pytest.LogCaptureFixture) -> None:
+	with caplog.at_level("ERROR", logger=frappe.logger().name):
+		frappe.logger().propagate = True
+		for reason in refusals.REASONS:
+			refusals.count(reason)
+			refusals.count(reason)
+	lines = caplog.messages
+	assert len(lines) == len(refusals.REASONS)
+	about_signatures = [line for line in lines if line.startswith("Webhook signature verification failed: ")]
+	assert len(about_signatures) == len(refusals.SIGNATURE_REASONS)
+	assert all(line.startswith("Webhook refused: ") for line in lines if line not in about_signatures)
+
+
+def test_a_time_far_from_our_clock_is_told_of_and_refuses_nothing(
+	web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+	with caplog.at_level("ERROR", logger=frappe.logger().name):
+		frappe.logger().propagate = True
+		for header in (None, "", "soon", str(clock.now_ms()), str(clock.now_ms() - 60_000)):
+			refusals.look_at_time(header)
+		assert caplog.messages == []
+		for _time in range(2):
+			refusals.look_at_time(str(clock.now_ms() - 3_600_000))
+	(line,) = caplog.messages
+	assert line.startswith("Webhook timestamp is 3600 seconds from")
+
+	set_up(web)
+	body = json.dumps(incoming()).encode()
+	digest = hmac.new(factories.SECRET.encode(), body, hashlib.sha256).hexdigest()
+	headers = {"X-Webhook-Signature": digest, "X-Webhook-Timestamp": "1500000000000"}
+	assert web.client().post(webhook.PATH, data=body, headers=headers).json()["status"] == "Processed"
+
+
+def test_a_refusal_needs_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+	def no_redis() -> None:
+		raise RedisError("gone")
+
+	monkeypatch.setattr(refusals, "get_redis_conn", no_redis)
+	refusals.count(refusals.TOO_LARGE)
+	refusals.look_at_time("1500000000000")
+
+
+def test_what_could_not_be_stored_is_told_without_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+	text = incoming()["data"]["body"]
+
+	def fails(*arguments: object) -> None:
+		raise frappe.db.OperationalError(1021, f"the disk is full of {text}")
+
+	monkeypatch.setattr(events, "store", fails)
+	event = payloads.understand_event(incoming(), {})
+	assert webhook.store_event(event, json.dumps(incoming()), {}) is None
+	(log,) = frappe.get_all("Error Log", fields=["*"])
+	assert text not in frappe.as_json(log)
+	assert "OperationalError" in log.error

@@ -231,3 +231,27 @@ def test_done_events_go_after_7_days_dead_ones_after_90_and_open_ones_stay() -> 
 	frappe.get_doc(EVENT, young["Dead"]).clear_old_logs(7)
 	kept = {old[status] for status in ("Failed", "Waiting", "Received")} | set(young.values())
 	assert set(frappe.get_all(EVENT, pluck="name")) == kept
+
+
+def test_an_edit_or_deletion_that_names_only_the_message_waits_for_it_and_is_shown() -> None:
+	edit = webhooks.store(webhooks.event("message_edit", messageId="3EB0ED", body="Doce"))
+	assert webhook_processing.process_event(edit) == "Waiting"
+	assert (
+		webhook_processing.process_event(webhooks.store(webhooks.received("Once", "3EB0ED"))) == "Processed"
+	)
+	assert row(edit).status == "Processed"
+	values = ("content", "is_edited", "is_deleted")
+	assert frappe.db.get_value("WhatsApp Message", {"message_id": "3EB0ED"}, values) == ("Doce", 1, 0)
+	gone = webhooks.store(webhooks.event("message_revoke", messageId="3EB0ED"))
+	assert webhook_processing.process_event(gone) == "Processed"
+	assert frappe.db.get_value("WhatsApp Message", {"message_id": "3EB0ED"}, values) == ("Doce", 1, 1)
+	assert frappe.db.count("WhatsApp Message") == 1
+
+
+def test_a_receipt_by_the_hubs_own_number_finds_its_message() -> None:
+	chat = factories.make_conversation()
+	name = factories.make_message(chat, direction="Outgoing", status="Sent", hub_message_id=10854)
+	frappe.db.commit()
+	receipt = webhooks.store(webhooks.event("message.delivered", id=10854))
+	assert webhook_processing.process_event(receipt) == "Processed"
+	assert frappe.db.get_value("WhatsApp Message", name, "status") == "Delivered"

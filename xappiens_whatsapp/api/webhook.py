@@ -65,6 +65,7 @@ def handle_webhook() -> Response:
 		event = payloads.understand_event(content, headers)
 	except PayloadError:
 		return _refuse(400, refusals.CONTRADICTION)
+	refusals.look_at_time(headers.get("X-Webhook-Timestamp"))
 	stored = store_event(event, text, headers)
 	if not stored:
 		return _refuse(503, refusals.NOT_STORED)

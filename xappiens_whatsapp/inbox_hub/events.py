@@ -205,11 +205,14 @@ def _read_message(envelope: _Envelope) -> records.Message | records.Reaction | r
 		raise error.under(path) from None
 
 
-def _read_change(envelope: _Envelope) -> records.Message:
+def _read_change(envelope: _Envelope) -> records.Message | records.Change:
 	raw, path = envelope.object("message")
 	deleted = envelope.name == "message.deleted"
+	row = MessageRow.read({**raw, "isDeleted" if deleted else "isEdited": True}, path)
+	if not row.names_chat() and (message_id := row.identity().message_id):
+		return records.Change(message_id, deleted, as_text(row.content), row.timestamp)
 	try:
-		return MessageRow.read({**raw, "isDeleted" if deleted else "isEdited": True}, path).record()
+		return row.record()
 	except PayloadError as error:
 		raise error.under(path) from None
 

@@ -161,6 +161,16 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+	"""A message was edited or deleted, and only its id is said: nothing of its chat."""
+
+	message_id: str
+	is_deleted: bool
+	text: str = ""
+	timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QRCode:
 	data_url: str  # complete: data:image/png;base64,...
 	expires_at_ms: int | None = None
@@ -225,7 +235,7 @@ class Page(Generic[T]):
 	reactions: tuple[Reaction, ...] = ()
 
 
-Payload = Message | Reaction | Receipt | Session | Contact | Chat | ChatFlag
+Payload = Message | Change | Reaction | Receipt | Session | Contact | Chat | ChatFlag
 
 
 @dataclass(frozen=True, slots=True)

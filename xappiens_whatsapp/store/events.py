@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import frappe
+from frappe import _
 
 from xappiens_whatsapp.inbox_hub import clock, records
 from xappiens_whatsapp.store import bulk, times, transaction
@@ -155,7 +156,7 @@ def mark_processed(
 
 def mark_switched_off(name: str) -> None:
 	"""WhatsApp is switched off: the event stays due, for when it is on again."""
-	reason = "WhatsApp is switched off in WhatsApp Settings."
+	reason = _("WhatsApp is switched off in WhatsApp Settings.")
 	frappe.db.set_value(DOCTYPE, name, {"status": "Waiting", "error": reason, "next_attempt": times.now()})
 
 

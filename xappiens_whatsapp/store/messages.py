@@ -164,6 +164,12 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 	return Received(row["name"], conversation, is_new=True)
 
 
+def chat_of(session: str, message_id: str) -> str | None:
+	"""The JID of the chat that a stored message belongs to; None if the message is not known (yet)."""
+	conversation = frappe.db.get_value(DOCTYPE, {"key_hash": key_hash(session, message_id)}, "conversation")
+	return conversation and frappe.db.get_value(conversations.DOCTYPE, conversation, "chat_id")
+
+
 def take_id(name: str, session: str, message_id: str, sent: records.Message | records.SentMessage) -> None:
 	"""Give one of our own messages the id that WhatsApp gave it. If its echo made a row already, that row goes.
 

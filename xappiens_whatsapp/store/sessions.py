@@ -9,7 +9,7 @@ from frappe import _
 
 from xappiens_whatsapp import realtime
 from xappiens_whatsapp.inbox_hub import clock, records
-from xappiens_whatsapp.store import conversations, times
+from xappiens_whatsapp.store import conversations, events, times
 
 DOCTYPE = "WhatsApp Session"
 QR_LIFETIME_MS = 60_000  # when the Hub does not say (docs/hub.md, C6)
@@ -81,6 +81,7 @@ def apply_status(session: str, record: records.Session) -> StatusChange:
 	changes: dict[str, object] = {}
 	if record.hub_id and record.hub_id != stored.session_db_id:
 		changes["session_db_id"] = record.hub_id
+		events.release_waiting(session, record.hub_id)
 	if record.phone_number and record.phone_number != stored.phone_number:
 		changes["phone_number"] = record.phone_number
 	last_seen = times.site_datetime(record.last_activity_ms)

@@ -4,7 +4,7 @@ import pytest
 
 from xappiens_whatsapp.inbox_hub import records
 from xappiens_whatsapp.inbox_hub.errors import PayloadError
-from xappiens_whatsapp.inbox_hub.payloads import parse_event
+from xappiens_whatsapp.inbox_hub.payloads import parse_event, understand_event
 
 PERSON = "34600000002@s.whatsapp.net"
 GROUP = "120363000000000001@g.us"
@@ -250,7 +250,7 @@ def test_edits_and_deletions_say_what_became_of_which_message(name, canonical, f
 	assert (event.name, event.message_id) == (canonical, "A1")
 	assert (event.payload.is_edited, event.payload.is_deleted) == flags
 	with pytest.raises(PayloadError):
-		data(name, messageId="A1")
+		data(name, body="New")
 
 
 # Receipts
@@ -485,3 +485,37 @@ def test_a_conversation_event_brings_the_chat(name: str) -> None:
 	assert event.payload == records.Chat(PERSON, "34600000002", "Ana", unread_count=2)
 	with pytest.raises(PayloadError):
 		data(name, conversation={"name": "Ana"})
+
+
+@pytest.mark.parametrize(
+	("name", "change"),
+	[
+		("message_revoke", records.Change(MESSAGE_ID, True)),
+		("message.edited", records.Change(MESSAGE_ID, False, "Hello", SENT_AT)),
+	],
+)
+def test_a_change_that_names_no_chat_is_known_by_the_message_alone(name: str, change: records.Change) -> None:
+	said = {"body": change.text, "timestamp": SENT_AT} if change.text else {}
+	event = parse_event({"event": name, "sessionId": "s", "data": {"messageId": MESSAGE_ID, **said}}, {})
+	assert (event.payload, event.message_id) == (change, MESSAGE_ID)
+
+
+def test_what_cannot_be_understood_keeps_the_name_it_gives_itself_and_says_what_is_wrong() -> None:
+	event = understand_event({"event": "message", "sessionId": "a\ud800b", "data": {}}, {})
+	assert event.name == "message.received"
+	assert event.problem.path == "data.chatId"
+	event.session_id.encode()  # the database must take it
+	by_header = understand_event({"sessionId": 5}, {"X-Webhook-Event": "chat.archived"})
+	assert (by_header.name, by_header.problem is None) == ("chat.archived", False)
+
+
+def test_headers_that_contradict_the_body_are_the_only_reason_to_refuse_an_event() -> None:
+	with pytest.raises(PayloadError):
+		understand_event(V1, {"X-Webhook-Session": "another_session"})
+
+
+def test_a_session_that_only_the_header_names_is_marked_so() -> None:
+	body = {key: value for key, value in V1.items() if key != "sessionId"}
+	assert parse_event(V1, {}).session_in_body
+	by_header = parse_event(body, {"X-Webhook-Session": "demo_session"})
+	assert (by_header.session_id, by_header.session_in_body) == ("demo_session", False)
