@@ -110,6 +110,9 @@ def test_a_hub_that_stays_down_fails_the_run_after_several_pauses(
 		frappe.db.commit()
 
 	assert (run.state, run.hub_pauses) == ("Failed", len(engine.HUB_DOWN_PAUSES))
+	# Chats, four times messages, and the contacts at first and after each pause; what failed is told, too.
+	assert run.calls == 1 + 4 + 1 + len(engine.HUB_DOWN_PAUSES)
+	assert run.seconds_waited == sum(engine.HUB_DOWN_PAUSES)
 	assert "Inbox Hub" in run.error
 
 

@@ -96,6 +96,27 @@ def test_all_that_a_chat_missed_comes_however_much_it_is_and_once(simulator: Sim
 
 
 @pytest.mark.simulator(**SMALL)
+def test_what_a_hub_that_repeats_its_pages_keeps_back_comes_when_it_does_not(simulator: Simulator) -> None:
+	synced(simulator)
+	chat = chats()[0]
+	simulator.incoming(
+		SESSION, chat=chat.chat_id, text="perdido", count=120, webhook=False, timestamp_ms=ago_ms(5)
+	)
+	simulator.faults(ignore_page={"path": f"/api/messages/{SESSION}/346*"})
+
+	run = sync_what_is_new()
+
+	assert count("Message", content=("like", "perdido%")) == 50
+	assert run.messages_errors == 1
+	assert "repeats a page" in run.notes
+	assert len(calls(simulator)) == 1 + 2
+
+	simulator.clear_faults()
+	sync_what_is_new()
+	assert count("Message", content=("like", "perdido%"), is_history=0) == 120
+
+
+@pytest.mark.simulator(**SMALL)
 def test_every_chat_with_news_is_read_not_only_the_most_recent_twenty(simulator: Simulator) -> None:
 	synced(simulator)
 	missed = chats()

@@ -119,10 +119,13 @@ def request_sync(session_name: str, trigger: str, *, settle: bool = False) -> No
 		session_name: the session's name.
 		trigger: why: Connected, Scheduler, Manual.
 		settle: leave a session that has just connected alone for a moment.
+
+	Raises:
+		frappe.DoesNotExistError: there is no such session; says which there are.
 	"""
 	row = frappe.db.get_value(
 		sessions.DOCTYPE, session_name, ["sync_mode", "sync_due_trigger"], as_dict=True, for_update=True
-	)
+	) or sessions.get(session_name)
 	if row.sync_mode == breaker.STOPPED and trigger != "Manual":
 		return
 	due = frappe.utils.add_to_date(times.now(), seconds=SETTLE_SECONDS if settle else 0)

@@ -128,8 +128,14 @@ def claim(run: str) -> Claim | None:
 
 
 def load(run: str) -> frappe._dict:
-	"""The run's row, with `cursor` as a dict."""
+	"""The run's row, with `cursor` as a dict.
+
+	Raises:
+		ClaimLost: it was deleted, with its session or alone.
+	"""
 	row = frappe.db.get_value(DOCTYPE, run, "*", as_dict=True)
+	if not row:
+		raise ClaimLost(run)
 	row.cursor = json.loads(row.cursor or "{}")
 	return row
 
@@ -202,6 +208,18 @@ def show_heartbeat(claim: Claim) -> None:
 	_set_if_held(claim, {"heartbeat": times.now()})
 	if not _holds(claim):
 		raise ClaimLost(claim.run)
+
+
+def add_cost(claim: Claim, *, calls: int, seconds_waited: float) -> None:
+	"""Add what a run has cost without bringing a page: calls that failed, and pauses. The caller commits."""
+	if calls or seconds_waited:
+		frappe.db.sql(
+			"""
+			UPDATE `tabWhatsApp Sync Run` SET calls = calls + %s, seconds_waited = seconds_waited + %s
+			WHERE name = %s AND claim = %s
+			""",
+			(calls, seconds_waited, claim.run, claim.token),
+		)
 
 
 def note_left_out(run: str, what: str, note: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import frappe
 
@@ -59,12 +60,13 @@ def work(
 	Returns:
 		Done, also if the run failed (the run says so), or paused.
 	"""
+	cost = Cost(client)
 	try:
 		run = sync_runs.load(claim.run)
 		scope, cursor = scopes.of_run(run), Cursor.from_dict(run.cursor)
 		frappe.db.commit()
 		while time.monotonic() < deadline:
-			if not _step(claim, client, scope, cursor):
+			if not _step(claim, client, scope, cursor, cost):
 				_finish(claim, scope, cursor)
 				return Outcome(DONE)
 			if should_stop():
@@ -73,20 +75,20 @@ def work(
 		frappe.db.commit()
 		return Outcome(PAUSED)
 	except RateLimited as error:
-		return _pause(claim, error.retry_after or 1)
+		return _pause(claim, cost, error.retry_after or 1)
 	except HubUnavailable as error:
 		# Pauses in a row: each stored page begins the count anew.
 		pauses = sync_runs.load(claim.run).hub_pauses
 		if isinstance(error, Misconfigured) or pauses >= len(HUB_DOWN_PAUSES):
-			return _fail(claim, str(error))
+			return _fail(claim, cost, str(error))
 		frappe.db.set_value(sync_runs.DOCTYPE, claim.run, "hub_pauses", pauses + 1)
-		return _pause(claim, HUB_DOWN_PAUSES[pauses])
+		return _pause(claim, cost, HUB_DOWN_PAUSES[pauses])
 	except SessionNotConnected as error:
 		frappe.db.rollback()
 		breaker.note_interruption(claim.session)
-		return _fail(claim, str(error))
+		return _fail(claim, cost, str(error))
 	except InboxHubError as error:
-		return _fail(claim, str(error))
+		return _fail(claim, cost, str(error))
 	except sync_runs.ClaimLost:
 		frappe.db.rollback()
 		return Outcome(PAUSED)
@@ -94,7 +96,24 @@ def work(
 		# Not raised again: what logs a failed job would log the page's messages with it.
 		frappe.db.rollback()
 		live.log_fault("WhatsApp: a sync stopped unexpectedly", error, sync_runs.DOCTYPE, claim.run)
-		return _fail(claim, f"{type(error).__name__}. The Error Log says where.")
+		return _fail(claim, cost, f"{type(error).__name__}. The Error Log says where.")
+
+
+class Cost:
+	"""What a client has cost since somebody last asked: calls and seconds waited."""
+
+	def __init__(self, client: WhatsAppAPIClient) -> None:
+		self.client = client
+		self.calls, self.seconds_waited = client.calls, client.seconds_waited
+
+	def take(self) -> dict[str, Any]:
+		"""`calls` and `seconds_waited` since the last time."""
+		since = {
+			"calls": self.client.calls - self.calls,
+			"seconds_waited": self.client.seconds_waited - self.seconds_waited,
+		}
+		self.calls, self.seconds_waited = self.client.calls, self.client.seconds_waited
+		return since
 
 
 def run_phase(client: WhatsAppAPIClient, session: str, phase: str) -> Counts:
@@ -122,9 +141,10 @@ def run_phase(client: WhatsAppAPIClient, session: str, phase: str) -> Counts:
 	return counts
 
 
-def _step(claim: sync_runs.Claim, client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> bool:
+def _step(
+	claim: sync_runs.Claim, client: WhatsAppAPIClient, scope: Scope, cursor: Cursor, cost: Cost
+) -> bool:
 	"""One page. Returns False when all phases are done."""
-	calls, waited = client.calls, client.seconds_waited
 	fetched = phases.fetch(client, scope, cursor) if cursor.phase in scope.phases else None
 	if not fetched:
 		following = scope.next_phase(cursor.phase)
@@ -133,7 +153,7 @@ def _step(claim: sync_runs.Claim, client: WhatsAppAPIClient, scope: Scope, curso
 		phases.begin(scope, cursor, following)
 		return True
 
-	phase, (done, total) = cursor.phase, cursor.progress
+	phase, (done, total), spent = cursor.phase, cursor.progress, cost.take()
 	late.store(scope.session, fetched, lambda: sync_runs.show_heartbeat(claim))
 
 	def store_and_save() -> None:
@@ -146,8 +166,7 @@ def _step(claim: sync_runs.Claim, client: WhatsAppAPIClient, scope: Scope, curso
 			counts=counts,
 			done=done,
 			total=total,
-			calls=client.calls - calls,
-			seconds_waited=client.seconds_waited - waited,
+			**spent,
 			notes=[
 				*fetched.notes,
 				*(f"{phase} {error.path}: {error.reason}" for error in fetched.errors),
@@ -175,13 +194,16 @@ def _finish(claim: sync_runs.Claim, scope: Scope, cursor: Cursor) -> None:
 	frappe.db.commit()
 
 
-def _pause(claim: sync_runs.Claim, seconds: float) -> Outcome:
+def _pause(claim: sync_runs.Claim, cost: Cost, seconds: float) -> Outcome:
+	spent = cost.take()
+	sync_runs.add_cost(claim, calls=spent["calls"], seconds_waited=spent["seconds_waited"] + seconds)
 	sync_runs.release(claim, resume_in=seconds)
 	frappe.db.commit()
 	return Outcome(PAUSED, seconds)
 
 
-def _fail(claim: sync_runs.Claim, error: str) -> Outcome:
+def _fail(claim: sync_runs.Claim, cost: Cost, error: str) -> Outcome:
+	sync_runs.add_cost(claim, **cost.take())
 	sync_runs.finish(claim, error=error or "It failed without a reason.")
 	frappe.db.commit()
 	return Outcome(DONE)

@@ -50,8 +50,13 @@ def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | 
 	if cursor.pager.page == 1:
 		cursor.visits.began_ms = asked_at_ms
 	page = payloads.parse_messages(answer, chat_jid=chat.chat_jid)
-	found = page.records if cursor.pager.advance(page, limit) else ()
-	is_read = cursor.pager.is_done or _is_far_enough(scope, cursor, chat, found)
+	is_news = cursor.pager.advance(page, limit)
+	found, errors = (page.records, list(page.errors)) if is_news else ((), [])
+	is_read = _is_far_enough(scope, cursor, chat, found) or cursor.pager.is_done
+	if not is_news and not cursor.visits.is_at_mark:
+		reason = "Inbox Hub repeats a page of its messages: what lies behind it could not be fetched."
+		errors.append(records.RecordError(f"chat {chat.conversation}", reason))
+		cursor.visits.has_failed = True
 	mark_ms = min(chat.last_ms, cursor.visits.began_ms - SETTLED_AFTER_MS)
 	rows_seen, had_failed = cursor.pager.seen, cursor.visits.has_failed
 	if is_read:
@@ -63,7 +68,7 @@ def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | 
 		if is_read and not has_failed:
 			read_marks.move(chat.conversation, mark_ms=mark_ms, fetched=rows_seen)
 
-	return storing(scope.session, scope.history_until_ms, found, page.errors, note)
+	return storing(scope.session, scope.history_until_ms, found, errors, note)
 
 
 def storing(
@@ -103,9 +108,10 @@ def _is_far_enough(scope: Scope, cursor: Cursor, chat: Unread, found: Sequence[r
 	if not found:
 		return False
 	wanted = scope.messages_per_chat if chat.conversation in cursor.visits.recent else 0
-	# Rows that tell no time cannot lead back to the mark.
-	oldest_ms = min(message.timestamp_ms or 0 for message in found)
-	return cursor.pager.seen >= wanted and oldest_ms <= chat.mark_ms
+	# Rows that tell no time cannot lead back to the mark: nothing is looked for behind them.
+	if min(message.timestamp_ms or 0 for message in found) <= chat.mark_ms:
+		cursor.visits.is_at_mark = True
+	return cursor.pager.seen >= wanted and cursor.visits.is_at_mark
 
 
 def _look_up(scope: Scope, visits: Visits) -> bool:
@@ -120,7 +126,8 @@ def _look_up(scope: Scope, visits: Visits) -> bool:
 
 
 def _leave(cursor: Cursor) -> None:
-	cursor.pager, cursor.visits.has_failed = Pager(), False
+	cursor.pager = Pager()
+	cursor.visits.is_at_mark = cursor.visits.has_failed = False
 	cursor.visits.waiting = cursor.visits.waiting[1:]
 	cursor.visits.done += 1
 
