@@ -242,3 +242,21 @@ def test_what_could_not_be_stored_is_told_without_the_text(monkeypatch: pytest.M
 	(log,) = frappe.get_all("Error Log", fields=["*"])
 	assert text not in frappe.as_json(log)
 	assert "OperationalError" in log.error
+
+
+def test_secret_that_was_changed_a_moment_ago_opens_in_every_process_and_the_old_one_does_not(
+	web: Web,
+) -> None:
+	set_up(web)
+	for _worker in range(4):
+		assert post(web, incoming()).status_code == 200
+	for number in range(3):
+		secret = f"another secret of the tests {number}"
+		factories.set_up(webhook_secret=secret)
+		frappe.db.commit()
+		answers = [
+			post(web, incoming(), secret=key).status_code
+			for key in (secret, factories.SECRET)
+			for _ in range(4)
+		]
+		assert answers == [200] * 4 + [401] * 4

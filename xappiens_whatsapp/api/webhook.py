@@ -5,6 +5,8 @@ once where that succeeds, else again later. Inbox Hub hears 200 as soon as the e
 """
 
 import json
+import time
+from dataclasses import dataclass, field
 
 import frappe
 from frappe.model.document import Document
@@ -23,6 +25,7 @@ LARGEST_BODY = 5 * 1024 * 1024  # bytes
 KEPT_HEADERS = ("X-Webhook-Event", "X-Webhook-Session", "X-Webhook-Timestamp")
 SIGNATURE_HEADERS = ("X-Webhook-Signature", "X-Signature")
 ERRORS = {400: "bad_request", 401: "unauthorized", 413: "too_large", 503: "try_again"}
+SECRETS_KEPT = 60.0  # seconds
 OTHERS_EACH_TIME = 5  # events that are due, processed beside the one that came
 
 # The guide names these as what handles which event.
@@ -33,6 +36,19 @@ _handle_session_status = webhook_handlers.handle_session_status
 _handle_session_qr = webhook_handlers.handle_session_qr
 _handle_contact_update = webhook_handlers.handle_contact_update
 _handle_chat_update = webhook_handlers.handle_chat_update
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+	"""What this process has read of a site's secrets, for which state of its settings, and until when it believes that."""
+
+	settings_modified: object
+	until: float  # time.monotonic()
+	current: str = field(repr=False)
+	previous: str = field(repr=False)
+
+
+_secrets: dict[str, _Secrets] = {}  # by site
 
 
 @frappe.whitelist(allow_guest=True, methods=["POST"])
@@ -138,12 +154,31 @@ def after_request(response: Response | None = None, request: Request | None = No
 def _verify(body: bytes, settings: Document) -> None:
 	if settings.webhook_verification_disabled and frappe.conf.developer_mode:
 		return
-	secrets = [settings.get_password("webhook_secret", raise_exception=False)]
+	current, previous = _read_secrets(settings)
 	until = settings.webhook_secret_previous_until
-	if settings.webhook_secret_previous and until and get_datetime(until) > times.now():
-		secrets.append(settings.get_password("webhook_secret_previous", raise_exception=False))
+	accepted = [current]
+	if previous and until and get_datetime(until) > times.now():
+		accepted.append(previous)
 	header = next((value for name in SIGNATURE_HEADERS if (value := frappe.request.headers.get(name))), None)
-	signature.verify(body, header, [secret for secret in secrets if secret])
+	signature.verify(body, header, [secret for secret in accepted if secret])
+
+
+def _read_secrets(settings: Document) -> tuple[str, str]:
+	"""The current and the previous secret.
+
+	To read and decrypt them costs as much as to store the event. Settings that are the same as a moment ago have the same
+	secrets; should somebody have changed one past the settings, it is seen a minute later.
+	"""
+	now = time.monotonic()
+	known = _secrets.get(frappe.local.site)
+	if known and known.settings_modified == settings.modified and now < known.until:
+		return known.current, known.previous
+	current = settings.get_password("webhook_secret", raise_exception=False) or ""
+	previous = ""
+	if settings.webhook_secret_previous:
+		previous = settings.get_password("webhook_secret_previous", raise_exception=False) or ""
+	_secrets[frappe.local.site] = _Secrets(settings.modified, now + SECRETS_KEPT, current, previous)
+	return current, previous
 
 
 def _is_json_object(request: Request) -> bool:
