@@ -295,6 +295,8 @@ def test_in_a_web_request_the_sync_answers_and_goes_on_in_the_background(
 	assert answer.status_code == 200, answer.text
 	said = answer.json()["message"]
 	assert (said["success"], said["status"]) == (True, "Running")
+	# The button of the users' document shows "completed" for any success; this is shown beside it.
+	assert "goes on in the background" in answer.json()["_server_messages"]
 	assert answer.elapsed.total_seconds() < 20
 	simulator.options(latency_ms=0)
 	worker.start()

@@ -59,7 +59,12 @@ def sync_session_complete(session_name: str) -> dict[str, Any]:
 		run = sync_runs.open_run(session.name, "Manual")
 		frappe.db.commit()
 		_work_until(run, session.name, deadline)
-	return _answer(session, run)
+	answer = _answer(session, run)
+	if _is_request() and answer["success"] and not answer["is_complete"]:
+		# A button that knows no more than `success` says that all is done: the person hears the truth beside it.
+		indicator = "blue" if answer["status"] == "Running" else "orange"
+		frappe.msgprint(answer["message"], alert=True, indicator=indicator)
+	return answer
 
 
 @frappe.whitelist(methods=["POST"])

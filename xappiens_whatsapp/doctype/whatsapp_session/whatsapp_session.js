@@ -130,8 +130,8 @@ frappe.ui.form.on("WhatsApp Session", {
 		});
 		frappe.show_alert(
 			{
-				message: [is_finished ? __("Sync completed") : "", answer.is_complete ? "" : answer.message, ...lines]
-					.filter(Boolean)
+				// what is not complete the server says itself
+				message: [is_finished ? __("Sync completed") : __("Syncing..."), ...lines]
 					.map(frappe.utils.escape_html)
 					.join("<br>"),
 				indicator: !is_finished ? "blue" : answer.is_complete ? "green" : "orange",
