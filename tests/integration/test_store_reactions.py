@@ -79,3 +79,23 @@ def test_database_refuses_a_second_reaction_of_the_same_person(message: str) -> 
 	react("👍")
 	with pytest.raises((frappe.UniqueValidationError, frappe.DuplicateEntryError)):
 		factories.make_reaction(message, "😂", ANA)
+
+
+def test_reactions_that_a_list_brings_are_stored_once_the_latest_of_each_person(message: str) -> None:
+	def listed(emoji: str, later: int, sender: str, message_id: str = "3EB0A") -> records.Reaction:
+		return records.Reaction(
+			message_id, ANA, sender, not sender, emoji, timestamp_ms=factories.NOON_MS + later
+		)
+
+	page = [
+		listed("😂", 5, ANA),
+		listed("👍", 1, ANA),
+		listed("🙏", 2, ""),
+		listed("👍", 3, BEA, "3EB0UNKNOWN"),
+	]
+
+	assert reactions.apply_listed(factories.SESSION, page) == 3
+	assert shown(message) == [(ANA, "😂"), ("", "🙏")]
+	before = frappe.get_all("WhatsApp Message Reaction", fields=["*"])
+	reactions.apply_listed(factories.SESSION, page)
+	assert frappe.get_all("WhatsApp Message Reaction", fields=["*"]) == before

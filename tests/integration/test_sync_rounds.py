@@ -129,6 +129,7 @@ def test_many_contacts_pass_in_jobs_that_each_end_in_time(
 	frappe.db.commit()
 	if not is_long:
 		monkeypatch.setattr(jobs, "WORK_SECONDS", 0.3)
+		simulator.options(latency_ms=40)
 
 	spells = []
 	while not runs(state="Completed"):

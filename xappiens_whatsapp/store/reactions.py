@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import frappe
 
 from xappiens_whatsapp import realtime
@@ -11,6 +13,39 @@ from xappiens_whatsapp.store.keys import key_hash, name_of
 from xappiens_whatsapp.store.messages import DOCTYPE
 
 TABLE = "WhatsApp Message Reaction"
+
+
+def apply_listed(session: str, listed: Sequence[records.Reaction]) -> int:
+	"""Apply the reactions of a page of a list: those that say something new.
+
+	Args:
+		session: the session's name.
+		listed: in any order; those to messages that are not stored are left out.
+
+	Returns:
+		How many said something new.
+	"""
+	hashes = {reaction.message_id: key_hash(session, reaction.message_id) for reaction in listed}
+	stored = bulk.rows_by_key(DOCTYPE, list(hashes.values()), ())
+	if not stored:
+		return 0
+	known = {
+		(row.parent, row.from_jid): row.emoji
+		for row in frappe.get_all(
+			TABLE,
+			filters={"parent": ("in", [row.name for row in stored.values()])},
+			fields=["parent", "from_jid", "emoji"],
+		)
+	}
+	news = [
+		reaction
+		for reaction in sorted(listed, key=lambda reaction: reaction.timestamp_ms or 0)
+		if (message := stored.get(hashes[reaction.message_id]))
+		and (known.get((message.name, reaction.sender_jid)) or "") != reaction.emoji
+	]
+	for reaction in news:
+		apply(session, reaction)
+	return len(news)
 
 
 def apply(session: str, reaction: records.Reaction) -> str | None:

@@ -65,14 +65,14 @@ def load_older(
 			break
 		answer = client.get_chat_messages(chat.chat_id, page=pager.page, limit=PAGE_SIZE)
 		page = payloads.parse_messages(answer, chat_jid=chat.chat_id)
-		found = page.records if pager.advance(page, PAGE_SIZE) else ()
+		found, listed = (page.records, page.reactions) if pager.advance(page, PAGE_SIZE) else ((), ())
 
 		def note(fetched: Fetched) -> None:
 			read_marks.note_history(
 				conversation, fetched=pager.seen, is_complete=pager.is_done and not fetched.late_failed
 			)
 
-		fetched = visits.storing(chat.session, line_ms, found, page.errors, note)
+		fetched = visits.storing(chat.session, line_ms, found, page.errors, note, listed)
 		late.store(chat.session, fetched)
 		counts = transaction.repeated(fetched.store)
 		counts.errors += len(fetched.errors) + fetched.late_failed

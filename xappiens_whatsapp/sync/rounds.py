@@ -17,6 +17,9 @@ from xappiens_whatsapp.store import sync_runs
 from xappiens_whatsapp.sync import engine
 
 SLEEP_SECONDS = 5  # in one job, at most
+# What can go on so soon is waited for, by one short job after the other; the Hub's minute is shorter than this. The minute
+# job comes back to the rest.
+WAIT_FOR_SECONDS = 90
 SPELL_SECONDS = 5  # for one session while others are due; and before the job looks who waits for the worker
 STEP_SECONDS = 0.5  # of sleep, between two looks at what is due
 
@@ -41,7 +44,7 @@ class Round:
 		"""Work until nothing is due or the time is up. Commits.
 
 		Returns:
-			Whether something is left that can go on within a minute.
+			Whether something is left that can go on soon.
 		"""
 		while time.monotonic() < self.deadline:
 			frappe.db.rollback()  # nothing is open; see what is wanted by now
@@ -53,8 +56,8 @@ class Round:
 					return True
 			if due:
 				continue
-			pause = min((each.due_in for each in wanted), default=jobs.WORK_SECONDS)
-			if pause >= jobs.WORK_SECONDS:
+			pause = min((each.due_in for each in wanted), default=WAIT_FOR_SECONDS)
+			if pause >= WAIT_FOR_SECONDS:
 				return False
 			if self.slept >= SLEEP_SECONDS or self.others_wait():
 				return True

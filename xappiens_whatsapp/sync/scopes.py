@@ -20,7 +20,7 @@ def of_run(run: frappe._dict) -> Scope:
 	"""The scope of a sync run; notes in the run that contacts are left out, if they are. The caller commits."""
 	row = _session(run.session)
 	phases = list(PHASES)
-	if row.sync_mode != "Full":
+	if (row.sync_mode or "Full") != "Full":
 		phases.remove("contacts")
 		sync_runs.note_left_out(
 			run.name, "contacts", "contacts: left out, since the session was lost while they were fetched."

@@ -13,7 +13,7 @@ from math import ceil
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.inbox_hub import clock, payloads, records
 from xappiens_whatsapp.inbox_hub.errors import NotFound
-from xappiens_whatsapp.store import messages, read_marks
+from xappiens_whatsapp.store import messages, reactions, read_marks
 from xappiens_whatsapp.store.bulk import Counts
 from xappiens_whatsapp.store.read_marks import Unread
 from xappiens_whatsapp.sync.cursor import Cursor, Scope, Visits
@@ -68,7 +68,8 @@ def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | 
 		if is_read and not has_failed:
 			read_marks.move(chat.conversation, mark_ms=mark_ms, fetched=rows_seen)
 
-	return storing(scope.session, scope.history_until_ms, found, errors, note)
+	listed = page.reactions if is_news else ()
+	return storing(scope.session, scope.history_until_ms, found, errors, note, listed)
 
 
 def storing(
@@ -77,6 +78,7 @@ def storing(
 	found: Sequence[records.Message],
 	errors: Sequence[records.RecordError],
 	note: Callable[[Fetched], None],
+	listed: Sequence[records.Reaction] = (),
 ) -> Fetched:
 	"""A page of messages on its way into the database.
 
@@ -86,6 +88,7 @@ def storing(
 		found: the page.
 		errors: rows of it that could not be understood.
 		note: writes into the conversation how far it was fetched, in the same transaction, before its messages.
+		listed: reactions of the page, which come after the messages.
 	"""
 	compared = messages.compare(session, found, history_until_ms)
 	attempts = count(1)
