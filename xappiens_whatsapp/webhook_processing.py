@@ -68,12 +68,16 @@ def process_waiting(session: str, message_id: str) -> None:
 
 @contextmanager
 def _as_user(user: str | None) -> Iterator[None]:
-	before = frappe.session.user
+	session, arguments = frappe.local.session, frappe.local.form_dict
+	before, kept = session.user, {"sid": session.sid, "data": session.data}
 	frappe.set_user(user or "Administrator")
 	try:
 		yield
 	finally:
 		frappe.set_user(before)
+		# `set_user` also ends the session and forgets the arguments, of a person who presses Retry for example.
+		session.update(kept)
+		frappe.local.form_dict = arguments
 
 
 def _process_with_others(name: str, event: records.Event | None, others: int = 0) -> str:

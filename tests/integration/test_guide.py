@@ -366,7 +366,7 @@ def test_buttons_of_the_guide_are_on_the_forms_and_have_these_translations() -> 
 		button, _, translated = cell.removesuffix(")").partition(" (")
 		assert f'add_custom_button(__("{button}")' in session_form
 		assert in_spanish(button) == translated
-	for button in ("Test Connection", "Register Webhook"):
+	for button in ("Test Connection", "Register Webhook", "Test Webhook", "Change Webhook Secret"):
 		assert f"- **{button}** ({in_spanish(button)}):" in guide.section("1. Configurar WhatsApp Settings")
 		assert f'add_custom_button(__("{button}")' in settings_form
 

@@ -135,6 +135,8 @@ def test_events_are_retried_by_managers_only_and_all_or_none(web: Web) -> None:
 	assert row(name).status == "Received"
 	assert client.get(f"/api/method/{RETRY}?names=[]").status_code == 403
 	assert client.call(RETRY, names=[name]).json()["message"]["statuses"] == {"Processed": 1}
+	who = client.get("/api/method/frappe.auth.get_logged_user").json()["message"]
+	assert who == manager, "who pressed Retry was logged out"
 
 
 def test_hooks_that_are_still_to_run_survive_our_own_failure(
