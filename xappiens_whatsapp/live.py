@@ -54,7 +54,9 @@ def store_live_message(session: str, message: records.Message) -> messages.Recei
 	def store_without_hooks() -> messages.Received | None:
 		received = messages.receive(session, message, run_hooks=False)
 		if received and received.is_new:
-			events.store_pending_hooks(session, received.name, describe(received.name, failure).text)
+			described = describe(received.name, failure)
+			events.store_pending_hooks(session, received.name, described.text)
+			log(described)
 		return received
 
 	received = transaction.repeated(store_without_hooks)
@@ -63,15 +65,18 @@ def store_live_message(session: str, message: records.Message) -> messages.Recei
 
 
 def describe(message: str, error: Exception) -> HookFailure:
-	"""Name the app whose hook failed for a message, and keep the failure in the Error Log. The caller commits."""
-	failure = HookFailure(message, failing_app(error), without_message(error))
+	"""Name the app whose hook failed for a message."""
+	return HookFailure(message, failing_app(error), without_message(error))
+
+
+def log(failure: HookFailure) -> None:
+	"""Keep the failure in the Error Log. The caller commits."""
 	frappe.log_error(
 		title=f"WhatsApp: a hook of {failure.app} failed",
 		message=failure.error,
 		reference_doctype=messages.DOCTYPE,
-		reference_name=message,
+		reference_name=failure.message,
 	)
-	return failure
 
 
 def log_fault(title: str, error: Exception, doctype: str | None = None, name: str | None = None) -> None:

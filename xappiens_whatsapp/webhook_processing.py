@@ -6,6 +6,7 @@ With the hooks of other apps first; if those fail, without them, so that a messa
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from xappiens_whatsapp.inbox_hub.errors import PayloadError
 from xappiens_whatsapp.store import events, sessions, transaction
 from xappiens_whatsapp.webhook_handlers import HANDLERS, Delivery
 
+SECONDS_FOR_OTHERS = 2.0  # Inbox Hub waits for its answer meanwhile
 PICTURE_LENGTH = 1000  # a longer text in an event of a session is a QR code
 
 
@@ -49,7 +51,13 @@ def process_event(name: str, event: records.Event | None = None, *, others: int 
 			events.mark_switched_off(name)
 			frappe.db.commit()
 			return "Waiting"
-		return _process_with_others(name, event, others)
+		try:
+			return _process_with_others(name, event, others)
+		except Exception as error:
+			# Not even that it failed could be stored. The event is stored, and due in a minute.
+			frappe.logger().error(f"WhatsApp: the event {name} could not be marked: {type(error).__name__}")
+			frappe.db.rollback()
+			return "Received"
 
 
 def process_waiting(session: str, message_id: str) -> None:
@@ -82,8 +90,12 @@ def _as_user(user: str | None) -> Iterator[None]:
 
 def _process_with_others(name: str, event: records.Event | None, others: int = 0) -> str:
 	done = _process(name, event)
-	for other in events.ready(done.session, done.message_id, others):
-		if other != name:
+	waiting, due = events.ready(done.session, done.message_id, others)
+	for other in waiting:
+		_process_with_others(other, None)
+	deadline = time.monotonic() + SECONDS_FOR_OTHERS
+	for other in due:
+		if other != name and time.monotonic() < deadline:
 			_process_with_others(other, None)
 	return done.status
 
@@ -135,7 +147,7 @@ def _process_once(name: str, event: records.Event | None, hook_failure: Exceptio
 		return _Done(_wait(row, outcome.waits_for, session))
 	stored_message = event.message_id if isinstance(event.payload, records.Message) else ""
 	if hook_failure and outcome.new_message:
-		failed = _mark_hooks_failed(name, outcome.new_message, hook_failure, session)
+		failed = _mark_hooks_failed(row, outcome.new_message, hook_failure, session)
 		return replace(failed, session=session, message_id=stored_message)
 	events.mark_processed(row, session=session, body=_without_picture(event, row))
 	return _Done("Processed", session, stored_message)
@@ -149,15 +161,20 @@ def _read(row: frappe._dict) -> records.Event:
 def _process_hooks(row: frappe._dict, failure: Exception | None) -> _Done:
 	"""The message is stored; only the hooks of other apps are still to run."""
 	if failure:
-		return _mark_hooks_failed(row.name, row.hooks_pending, failure)
+		return _mark_hooks_failed(row, row.hooks_pending, failure)
 	live.run_hooks_again(row.hooks_pending)
 	events.mark_processed(row)
 	return _Done("Processed")
 
 
-def _mark_hooks_failed(name: str, message: str, error: Exception, session: str | None = None) -> _Done:
+def _mark_hooks_failed(
+	row: frappe._dict, message: str, error: Exception, session: str | None = None
+) -> _Done:
+	"""Keep the failure with the event. The Error Log gets the first one and the last, as with `_give_up`."""
 	failure = live.describe(message, error)
-	status = events.mark_failed(name, failure.text, hooks_pending=message, session=session)
+	status = events.mark_failed(row.name, failure.text, hooks_pending=message, session=session)
+	if status == "Dead" or not row.attempts:
+		live.log(failure)
 	why = _("a hook of {0} keeps failing for a message").format(failure.app)
 	return _Done(status, why_dead=why if status == "Dead" else "")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import frappe
 import pytest
 from frappe.utils import add_to_date, now_datetime
+from frappe.utils.password import set_encrypted_password
 from redis.exceptions import RedisError
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
@@ -260,3 +261,13 @@ def test_secret_that_was_changed_a_moment_ago_opens_in_every_process_and_the_old
 			for _ in range(4)
 		]
 		assert answers == [200] * 4 + [401] * 4
+
+
+def test_a_secret_that_was_set_past_the_settings_opens_at_once(web: Web) -> None:
+	set_up(web)
+	for _worker in range(4):
+		assert post(web, incoming()).status_code == 200
+	new = "set by a script, long enough"
+	set_encrypted_password("WhatsApp Settings", "WhatsApp Settings", new, "webhook_secret")
+	frappe.db.commit()
+	assert [post(web, incoming(), secret=new).status_code for _worker in range(4)] == [200] * 4

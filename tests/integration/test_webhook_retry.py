@@ -257,3 +257,52 @@ def test_a_receipt_by_the_hubs_own_number_finds_its_message() -> None:
 	receipt = webhooks.store(webhooks.event("message.delivered", id=10854))
 	assert webhook_processing.process_event(receipt) == "Processed"
 	assert frappe.db.get_value("WhatsApp Message", name, "status") == "Delivered"
+
+
+def test_an_event_whose_failure_cannot_be_stored_stays_due(monkeypatch: pytest.MonkeyPatch) -> None:
+	broken(monkeypatch)
+	name = webhooks.store(webhooks.received())
+
+	def fails(*arguments: object, **options: object) -> None:
+		raise frappe.db.OperationalError(2013, "lost connection")
+
+	with monkeypatch.context() as patched:
+		patched.setattr(events, "mark_failed", fails)
+		assert webhook_processing.process_event(name) == "Received"
+	webhooks.make_due()
+	jobs.process_due_events()
+	assert (row(name).status, row(name).attempts) == ("Failed", 1)
+
+
+def test_a_hook_that_keeps_failing_is_logged_when_it_begins_and_when_it_is_given_up(
+	neighbour: ModuleType,
+) -> None:
+	neighbour.raise_at("validate")
+	name = webhooks.store(webhooks.received())
+	give_up(name)
+	assert row(name).attempts == len(events.RETRY_AFTER) + 1
+	assert frappe.db.count("Error Log") == 2
+	assert "neighbour" in notices()[0].subject
+
+
+def test_due_events_beside_a_webhook_do_not_hold_its_answer_up(monkeypatch: pytest.MonkeyPatch) -> None:
+	old = [webhooks.store(webhooks.received()) for _time in range(3)]
+	webhooks.make_due()
+	monkeypatch.setattr(webhook_processing, "SECONDS_FOR_OTHERS", -1)
+	new = webhooks.store(webhooks.received())
+	assert webhook_processing.process_event(new, others=5) == "Processed"
+	assert webhooks.statuses() == {"Processed": 1, "Received": 3}
+	monkeypatch.undo()
+	newer = webhooks.store(webhooks.received())
+	assert webhook_processing.process_event(newer, others=2) == "Processed"
+	assert [row(name).status for name in old] == ["Processed", "Processed", "Received"]
+
+
+def test_a_number_where_the_sessions_id_belongs_means_the_number() -> None:
+	frappe.db.set_value("WhatsApp Session", SESSION, "session_db_id", 56)
+	frappe.db.commit()
+	for session in (56, "56"):
+		name = webhooks.store({**webhooks.received(), "sessionId": session})
+		assert webhook_processing.process_event(name) == "Processed"
+	other = webhooks.store({**webhooks.received(), "sessionId": "9" * 30})
+	assert webhook_processing.process_event(other) == "Waiting"

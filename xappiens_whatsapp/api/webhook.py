@@ -154,24 +154,32 @@ def after_request(response: Response | None = None, request: Request | None = No
 def _verify(body: bytes, settings: Document) -> None:
 	if settings.webhook_verification_disabled and frappe.conf.developer_mode:
 		return
-	current, previous = _read_secrets(settings)
-	until = settings.webhook_secret_previous_until
-	accepted = [current]
-	if previous and until and get_datetime(until) > times.now():
-		accepted.append(previous)
 	header = next((value for name in SIGNATURE_HEADERS if (value := frappe.request.headers.get(name))), None)
-	signature.verify(body, header, [secret for secret in accepted if secret])
+	try:
+		signature.verify(body, header, _accepted_secrets(settings))
+	except SignatureError as error:
+		if error.reason not in (SignatureError.MISMATCH, SignatureError.NO_SECRET):
+			raise
+		# Nothing is refused because of what was true a moment ago.
+		signature.verify(body, header, _accepted_secrets(settings, read_anew=True))
 
 
-def _read_secrets(settings: Document) -> tuple[str, str]:
+def _accepted_secrets(settings: Document, *, read_anew: bool = False) -> list[str]:
+	current, previous = _read_secrets(settings, read_anew=read_anew)
+	until = settings.webhook_secret_previous_until
+	is_valid = until and get_datetime(until) > times.now()
+	return [secret for secret in (current, previous if is_valid else "") if secret]
+
+
+def _read_secrets(settings: Document, *, read_anew: bool) -> tuple[str, str]:
 	"""The current and the previous secret.
 
 	To read and decrypt them costs as much as to store the event. Settings that are the same as a moment ago have the same
-	secrets; should somebody have changed one past the settings, it is seen a minute later.
+	secrets; one that somebody has taken away past the settings opens for a minute more.
 	"""
 	now = time.monotonic()
 	known = _secrets.get(frappe.local.site)
-	if known and known.settings_modified == settings.modified and now < known.until:
+	if known and not read_anew and known.settings_modified == settings.modified and now < known.until:
 		return known.current, known.previous
 	current = settings.get_password("webhook_secret", raise_exception=False) or ""
 	previous = ""

@@ -224,10 +224,10 @@ def due(limit: int = 100) -> list[str]:
 
 def waiting_for(session: str, message_id: str) -> list[str]:
 	"""Names of events of a session (its name, however the events name it) that wait for a message, in the order they came."""
-	return ready(session, message_id, 0)
+	return ready(session, message_id, 0)[0]
 
 
-def ready(session: str, message_id: str, limit: int) -> list[str]:
+def ready(session: str, message_id: str, limit: int) -> tuple[list[str], list[str]]:
 	"""What can be processed now that something else has been.
 
 	Args:
@@ -236,7 +236,7 @@ def ready(session: str, message_id: str, limit: int) -> list[str]:
 		limit: how many events that are due besides.
 
 	Returns:
-		Names: first those that waited for the message, in the order they came.
+		Names of those that waited for the message, and of those that are due, both in the order they came.
 	"""
 	parts: list[str] = []
 	if message_id:
@@ -255,13 +255,14 @@ def ready(session: str, message_id: str, limit: int) -> list[str]:
 			"""
 		)
 	if not parts:
-		return []
+		return [], []
 	rows = frappe.db.sql(
 		" UNION ALL ".join(parts),
 		{"session": session, "message_id": message_id, "unfinished": UNFINISHED, "now": times.now()},
 	)
-	names = [name for name, _place, _creation in sorted(rows, key=lambda row: (row[1], row[2]))]
-	return list(dict.fromkeys(names))
+	in_order = sorted(rows, key=lambda row: row[2])
+	waiting, due = ([name for name, group, _creation in in_order if group == place] for place in (0, 1))
+	return waiting, [name for name in due if name not in waiting]
 
 
 def release_waiting(session_id: str, hub_id: int | None = None) -> None:

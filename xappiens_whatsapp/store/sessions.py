@@ -12,6 +12,7 @@ from xappiens_whatsapp.inbox_hub import clock, records
 from xappiens_whatsapp.store import conversations, events, times
 
 DOCTYPE = "WhatsApp Session"
+LONGEST_NUMBER = 19  # digits that fit the column
 QR_LIFETIME_MS = 60_000  # when the Hub does not say (docs/hub.md, C6)
 
 
@@ -35,6 +36,8 @@ def find(session_id: str, hub_id: int | None = None) -> str | None:
 		names = frappe.db.sql(f"SELECT name FROM `tab{DOCTYPE}` WHERE name = %s", session_id, pluck=True)
 		if names == [session_id]:  # the database compares without case, the Hub does not
 			return session_id
+	if session_id.isdigit() and len(session_id) < LONGEST_NUMBER:
+		hub_id, session_id = hub_id or int(session_id), ""  # some write the number where the id belongs
 	if hub_id and not session_id:
 		return frappe.db.get_value(DOCTYPE, {"session_db_id": hub_id}, "name")
 	return None
