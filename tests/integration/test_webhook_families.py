@@ -453,7 +453,7 @@ def test_event_is_stored_the_same_in_each_family(web: Web, name: str) -> None:
 
 
 def test_the_eleven_events_of_the_guide_are_all_in_the_table() -> None:
-	from xappiens_whatsapp.api.session import WEBHOOK_EVENTS
+	from xappiens_whatsapp.api.webhook_setup import WEBHOOK_EVENTS
 
 	assert len(WEBHOOK_EVENTS) == 11
 	assert {name.partition(",")[0] for name in TABLE} == {*WEBHOOK_EVENTS, "message.ack"}
