@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import frappe
 import pytest
 from frappe.utils import add_to_date
+from rq.timeouts import JobTimeoutException
 
 from support import bench
 from support.bare_server import bare_server
@@ -109,10 +110,10 @@ def test_a_hub_that_stays_down_fails_the_run_after_several_pauses(
 		frappe.db.set_value("WhatsApp Sync Run", run.name, "resume_at", None)
 		frappe.db.commit()
 
-	assert (run.state, run.hub_pauses) == ("Failed", len(engine.HUB_DOWN_PAUSES))
-	# Chats, four times messages, and the contacts at first and after each pause; what failed is told, too.
-	assert run.calls == 1 + 4 + 1 + len(engine.HUB_DOWN_PAUSES)
-	assert run.seconds_waited == sum(engine.HUB_DOWN_PAUSES)
+	assert (run.state, run.hub_pauses) == ("Failed", len(engine.PAUSES))
+	# Chats, messages of four, and the contacts at first and after each pause: what failed is told, too.
+	assert run.calls == 1 + 4 + 1 + len(engine.PAUSES)
+	assert run.seconds_waited == sum(engine.PAUSES)
 	assert "Inbox Hub" in run.error
 
 
@@ -161,6 +162,34 @@ def test_an_unexpected_fault_fails_the_run_and_tells_nobody_what_people_wrote(
 	assert "store_page" in error_log() or "fail" in error_log()
 	assert frappe.db.count("Error Log") == 1
 	assert secret not in error_log() + run.error
+
+
+@pytest.mark.simulator(**SMALL)
+@pytest.mark.parametrize(
+	"error",
+	[frappe.QueryDeadlockError("busy"), JobTimeoutException("too long")],
+	ids=["deadlocks", "timeout"],
+)
+def test_a_busy_database_or_a_job_that_is_cut_off_delays_a_sync_and_costs_it_nothing(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+	monkeypatch.setattr(rounds, "SLEEP_SECONDS", 0)
+	linked(simulator)
+	request_sync(SESSION, "Manual")
+	frappe.db.commit()
+
+	def fail(*args: object) -> None:
+		raise error
+
+	with monkeypatch.context() as broken:
+		broken.setattr(messages, "store_page", fail)
+		broken.setattr(jobs, "WORK_SECONDS", 0.5)
+		assert run_now().state == "Queued"
+	frappe.db.set_value("WhatsApp Sync Run", sync_runs.latest(SESSION).name, "resume_at", None)
+	frappe.db.commit()
+
+	assert run_now().state == "Completed"
+	assert not error_log()
 
 
 @pytest.mark.simulator(**SMALL)

@@ -14,11 +14,11 @@ from frappe.utils import add_to_date
 from support import bench
 from support.factories import SESSION, make_session, make_sync_run
 from support.linked import connect_site, count, link_session
-from support.worker import waiting_jobs
+from support.worker import forget_jobs, waiting_jobs
 from xappiens_whatsapp import jobs
 from xappiens_whatsapp.api.sync import request_sync, sync_session_complete
 from xappiens_whatsapp.store import sync_runs, times
-from xappiens_whatsapp.sync.rounds import Round
+from xappiens_whatsapp.sync import rounds
 
 if TYPE_CHECKING:
 	from inbox_hub_simulator.control import Simulator
@@ -63,23 +63,25 @@ def test_twenty_paced_sessions_share_a_worker_and_a_foreign_job_need_not_wait(
 
 
 @pytest.mark.simulator(**SMALL)
-def test_a_job_that_others_wait_for_makes_room_and_goes_on_behind_them(simulator: Simulator) -> None:
+def test_a_job_that_others_wait_for_makes_room_and_goes_on_behind_them(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
 	connect_site(simulator)
 	for number in range(3):
 		request_sync(link_session(simulator, f"session_{number}"), "Manual")
 	frappe.db.commit()
-	looks = []
+	forget_jobs()  # the hints: this is the job
+	foreign = frappe.enqueue("frappe.ping", queue=jobs.SYNC_QUEUE)
+	monkeypatch.setattr(rounds, "SPELL_SECONDS", 0)
 
-	class Impatient(Round):
-		"""Somebody begins to wait after the first page."""
+	jobs.sync_sessions()
 
-		def _should_stop(self) -> bool:
-			looks.append(time.monotonic())
-			return len(looks) > 1
-
-	assert Impatient(lambda: True).go() is True
 	assert [run.calls for run in runs()] == [1]
+	waiting = [job.id for job in waiting_jobs() if job.origin.endswith(f":{jobs.SYNC_QUEUE}")]
+	assert waiting == [foreign.id, *hints()]
+	assert len(hints()) == 1
 
+	foreign.delete()
 	jobs.sync_sessions()
 	assert [run.state for run in runs()] == ["Completed"] * 3
 

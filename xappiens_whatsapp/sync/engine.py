@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import frappe
+from rq.timeouts import JobTimeoutException
 
 from xappiens_whatsapp import live
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
@@ -28,8 +29,8 @@ from xappiens_whatsapp.sync import breaker, late, phases, progress, scopes
 from xappiens_whatsapp.sync.cursor import Cursor, Scope
 
 DONE, PAUSED = "done", "paused"
-# Seconds until a Hub that does not answer is asked again, each time in a row; then the run fails.
-HUB_DOWN_PAUSES = (2, 10, 60, 60, 60, 60)
+# Seconds until a Hub that does not answer, or a database that is too busy, is asked again; then the run fails.
+PAUSES = (2, 10, 60, 60, 60, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def work(
 	deadline: float,
 	should_stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-	"""Work on a run until it is finished, the deadline has come, or the Hub wants a pause. Commits after each page.
+	"""Work on a run until it is finished, the deadline has come, or the Hub wants a pause; one page at least. Commits after
+	each page.
 
 	No error leaves this function: the run fails and says why.
 
@@ -65,24 +67,21 @@ def work(
 		run = sync_runs.load(claim.run)
 		scope, cursor = scopes.of_run(run), Cursor.from_dict(run.cursor)
 		frappe.db.commit()
-		while time.monotonic() < deadline:
-			if not _step(claim, client, scope, cursor, cost):
-				_finish(claim, scope, cursor)
-				return Outcome(DONE)
-			if should_stop():
+		while _step(claim, client, scope, cursor, cost):
+			if should_stop() or time.monotonic() >= deadline:
 				break
+		else:
+			_finish(claim, scope, cursor)
+			return Outcome(DONE)
 		sync_runs.release(claim)
 		frappe.db.commit()
 		return Outcome(PAUSED)
 	except RateLimited as error:
 		return _pause(claim, cost, error.retry_after or 1)
 	except HubUnavailable as error:
-		# Pauses in a row: each stored page begins the count anew.
-		pauses = sync_runs.load(claim.run).hub_pauses
-		if isinstance(error, Misconfigured) or pauses >= len(HUB_DOWN_PAUSES):
+		if isinstance(error, Misconfigured):
 			return _fail(claim, cost, str(error))
-		frappe.db.set_value(sync_runs.DOCTYPE, claim.run, "hub_pauses", pauses + 1)
-		return _pause(claim, cost, HUB_DOWN_PAUSES[pauses])
+		return _try_later(claim, cost, str(error))
 	except SessionNotConnected as error:
 		frappe.db.rollback()
 		breaker.note_interruption(claim.session)
@@ -92,9 +91,14 @@ def work(
 	except sync_runs.ClaimLost:
 		frappe.db.rollback()
 		return Outcome(PAUSED)
+	except JobTimeoutException:
+		frappe.db.rollback()
+		return _pause(claim, cost, 0)
 	except Exception as error:
 		# Not raised again: what logs a failed job would log the page's messages with it.
 		frappe.db.rollback()
+		if transaction.lost_a_race(error):
+			return _try_later(claim, cost, f"{type(error).__name__}: the database was too busy.")
 		live.log_fault("WhatsApp: a sync stopped unexpectedly", error, sync_runs.DOCTYPE, claim.run)
 		return _fail(claim, cost, f"{type(error).__name__}. The Error Log says where.")
 
@@ -145,13 +149,11 @@ def _step(
 	claim: sync_runs.Claim, client: WhatsAppAPIClient, scope: Scope, cursor: Cursor, cost: Cost
 ) -> bool:
 	"""One page. Returns False when all phases are done."""
-	fetched = phases.fetch(client, scope, cursor) if cursor.phase in scope.phases else None
-	if not fetched:
+	while not (fetched := phases.fetch(client, scope, cursor) if cursor.phase in scope.phases else None):
 		following = scope.next_phase(cursor.phase)
 		if not following:
 			return False
 		phases.begin(scope, cursor, following)
-		return True
 
 	phase, (done, total), spent = cursor.phase, cursor.progress, cost.take()
 	late.store(scope.session, fetched, lambda: sync_runs.show_heartbeat(claim))
@@ -200,6 +202,15 @@ def _pause(claim: sync_runs.Claim, cost: Cost, seconds: float) -> Outcome:
 	sync_runs.release(claim, resume_in=seconds)
 	frappe.db.commit()
 	return Outcome(PAUSED, seconds)
+
+
+def _try_later(claim: sync_runs.Claim, cost: Cost, error: str) -> Outcome:
+	"""Pause for longer each time in a row, then fail. Each stored page begins the count anew."""
+	pauses = sync_runs.load(claim.run).hub_pauses
+	if pauses >= len(PAUSES):
+		return _fail(claim, cost, error)
+	frappe.db.set_value(sync_runs.DOCTYPE, claim.run, "hub_pauses", pauses + 1)
+	return _pause(claim, cost, PAUSES[pauses])
 
 
 def _fail(claim: sync_runs.Claim, cost: Cost, error: str) -> Outcome:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import frappe
+from rq.timeouts import JobTimeoutException
 
 from xappiens_whatsapp import live
 from xappiens_whatsapp.sync.fetched import Fetched
@@ -28,6 +29,8 @@ def store(session: str, fetched: Fetched, show_heartbeat: Callable[[], None] = l
 		try:
 			received = live.store_live_message(session, message)
 			fetched.late_created += bool(received and received.is_new)
+		except JobTimeoutException:
+			raise
 		except Exception as error:
 			live.log_fault("WhatsApp: a message that a sync found could not be stored", error)
 			frappe.db.commit()
