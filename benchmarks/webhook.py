@@ -60,6 +60,7 @@ class BenchmarkWeb(Web):
 		self.command[self.command.index("--workers") + 1] = str(workers)
 		self.command[self.command.index("--pythonpath") + 1] = site.python_path().replace(":", ",")
 		self.command[-1] = "benchmarks.wsgi:application"
+		self.env["DEV_SERVER"] = "0"  # with it Frappe reads controllers from the database for each document
 
 
 def run(sizes: Sizes) -> list[Figure]:
