@@ -271,3 +271,16 @@ def test_a_secret_that_was_set_past_the_settings_opens_at_once(web: Web) -> None
 	set_encrypted_password("WhatsApp Settings", "WhatsApp Settings", new, "webhook_secret")
 	frappe.db.commit()
 	assert [post(web, incoming(), secret=new).status_code for _worker in range(4)] == [200] * 4
+
+
+@pytest.mark.parametrize("value", ["Bearer nobody-knows-it", "token a:b", "Basic YTpi", "nonsense"])
+def test_an_authorization_header_neither_opens_the_door_nor_closes_it(web: Web, value: str) -> None:
+	set_up(web)
+	body = json.dumps(incoming()).encode()
+	digest = hmac.new(factories.SECRET.encode(), body, hashlib.sha256).hexdigest()
+	answers = [
+		web.client().post(webhook.PATH, data=body, headers={"Authorization": value, **signed})
+		for signed in ({}, {"X-Webhook-Signature": digest})
+	]
+	assert [answer.status_code for answer in answers] == [401, 200]
+	assert answers[0].json() == {"success": False, "error": "unauthorized"}

@@ -119,7 +119,7 @@ def store_event(event: records.Event, text: str, headers: dict[str, str]) -> eve
 
 
 def before_request() -> None:
-	"""Hook of Frappe, for our path only: nothing but POST, and nothing in the body is an order to Frappe.
+	"""Hook of Frappe, for our path only: nothing but POST, and nothing in body and headers is an order to Frappe.
 
 	Raises:
 		werkzeug.exceptions.MethodNotAllowed: with our JSON answer.
@@ -130,6 +130,8 @@ def before_request() -> None:
 		refusals.count(refusals.NOT_POST)
 		raise MethodNotAllowed(["POST"], response=_answer(405, success=False, error="method_not_allowed"))
 	frappe.local.form_dict = frappe._dict()
+	# The signature alone decides: Frappe would take a header meant for others for a login that failed.
+	frappe.request.environ.pop("HTTP_AUTHORIZATION", None)
 
 
 def after_request(response: Response | None = None, request: Request | None = None) -> None:
