@@ -13,6 +13,7 @@ processes, which are started when the first test asks for them:
 """
 
 import os
+import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -40,6 +41,13 @@ REPORT = pytest.StashKey[dict[str, pytest.TestReport]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
 	parser.addoption(
 		"--long", action="store_true", help="long forms of tests that have one: minutes, not seconds"
+	)
+	parser.addoption(
+		"--torture",
+		nargs="?",
+		const=str(random.randrange(1_000_000)),
+		metavar="SEED",
+		help="the long form of tests/integration/test_webhook_torture.py",
 	)
 
 

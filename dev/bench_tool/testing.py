@@ -15,15 +15,19 @@ from bench_tool.locking import locked
 from bench_tool.stamps import Stamps
 
 KINDS = ("unit", "integration", "browser")
+TORTURE = "tests/integration/test_webhook_torture.py"
 COVERED_PERCENT = 95  # of the branches of what dev/coverage.ini names, by the unit and integration tests
 
 
 def main(layout: Layout, arguments: list[str]) -> int:
 	"""Runs pytest on all tests or on those that the arguments name; the result is pytest's exit status.
 
-	`--no-gate` leaves out the demand for coverage, which is made of complete runs only."""
+	`--no-gate` leaves out the demand for coverage, which is made of complete runs only; `--torture` runs the long form of
+	one test and nothing else."""
 	gate = "--no-gate" not in arguments
 	arguments = [argument for argument in arguments if argument != "--no-gate"]
+	if any(argument.startswith("--torture") for argument in arguments) and not paths(layout, arguments):
+		arguments = [*arguments, str(layout.root / TORTURE)]
 	kinds = wanted_kinds(layout, arguments)
 	if "FRAPPE_BENCH" in os.environ:
 		return on_another_bench(layout, arguments)

@@ -349,7 +349,7 @@ TABLE: dict[str, tuple[Callable[[], Shapes], bool, dict[str, list[dict[str, Any]
 		},
 	),
 	"message.sent, on the phone": (typed_on_the_phone, False, OUR_MESSAGE),
-	"message.sent, confirmed": (confirmed, True, OUR_MESSAGE),
+	"message.sent, confirmed": (confirmed, True, with_receipt(sent_at=REACHED)),
 	"message.delivered": (
 		lambda: receipt("message.delivered", "delivered", 2),
 		True,
@@ -369,6 +369,11 @@ TABLE: dict[str, tuple[Callable[[], Shapes], bool, dict[str, list[dict[str, Any]
 		lambda: {
 			str(ack): ("", event("message.ack", messageId=ID, ack=ack, timestamp=LATER)) for ack in (0, 1)
 		},
+		True,
+		OUR_MESSAGE,
+	),
+	"message.ack, pending": (
+		lambda: {"0": ("", event("message.ack", messageId=ID, ack=0, timestamp=LATER))},
 		True,
 		OUR_MESSAGE,
 	),

@@ -198,7 +198,7 @@ def _read_message(envelope: _Envelope) -> records.Message | records.Reaction | r
 	sent = envelope.name == "message.sent"
 	if sent and not row.names_chat():
 		# The short form only confirms what was sent through the Hub.
-		return read_receipt(raw, path, status="Sent")
+		return _receipt_of(envelope, raw, path, status="Sent")
 	try:
 		return row.record(from_me=sent)
 	except PayloadError as error:
@@ -219,8 +219,15 @@ def _read_change(envelope: _Envelope) -> records.Message | records.Change:
 
 def _read_receipt(envelope: _Envelope) -> records.Receipt:
 	raw, path = envelope.object("message")
-	# The id and the status may lie on different floors: data.messageId with data.message.status.
-	return read_receipt({**envelope.data, **raw}, path, status=_RECEIPT_STATUS[envelope.name])
+	return _receipt_of(envelope, raw, path, status=_RECEIPT_STATUS[envelope.name])
+
+
+def _receipt_of(envelope: _Envelope, raw: dict, path: str, *, status: str) -> records.Receipt:
+	# Id, status and time may lie on different floors: data.messageId with data.message.status.
+	receipt = read_receipt({**envelope.data, **raw}, path, status=status)
+	if receipt.timestamp_ms is None and envelope.timestamp_ms is not None:
+		return dataclasses.replace(receipt, timestamp_ms=envelope.timestamp_ms)
+	return receipt
 
 
 def _read_session(envelope: _Envelope) -> records.Session:

@@ -176,6 +176,9 @@ def status_changes(row: frappe._dict, status: str, reached_at_ms: int | None, er
 			changes["error_message"] = error
 		elif row.error_message:
 			changes["error_message"] = ""
-	if column and reached_at and not row[column]:
-		changes[column] = reached_at
+	if column and reached_at:
+		# Delivered and Read happen once. Of Sent and Failed the last time is kept, since the later of the two wins.
+		may_move = status in ("Sent", "Failed") and row[column] and reached_at > row[column]
+		if may_move or not row[column]:
+			changes[column] = reached_at
 	return changes
