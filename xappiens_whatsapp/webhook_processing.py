@@ -231,4 +231,4 @@ def _without_picture(event: records.Event, row: frappe._dict) -> str | None:
 			return f"[{len(value)} characters removed]"
 		return value
 
-	return json.dumps(shortened(json.loads(body)), ensure_ascii=False)
+	return json.dumps(shortened(json.loads(body)))
