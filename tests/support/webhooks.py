@@ -28,8 +28,8 @@ NOON = factories.NOON_MS // 1000  # seconds
 
 
 def as_bytes(content: Mapping[str, Any]) -> bytes:
-	"""As JavaScript's JSON.stringify writes it: compact, nothing escaped that need not be."""
-	return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+	"""As JavaScript's JSON.stringify writes it: compact, nothing escaped but lone surrogates."""
+	return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
 def signature(body: bytes, secret: str = factories.SECRET) -> str:
