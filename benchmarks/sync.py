@@ -216,7 +216,9 @@ def insert_documents(doctype: str, rows: Sequence[frappe._dict], sample: int) ->
 	"""Seconds that Document.insert would take for these rows, measured on some of them, committed a page at a time."""
 	chosen = rows[:: max(len(rows) // sample, 1)][:sample]
 	names = {row.name for row in chosen}
-	chosen = [row for row in chosen if row.get("quoted_message") not in names]  # nor does it link to what is gone
+	chosen = [
+		row for row in chosen if row.get("quoted_message") not in names
+	]  # nor does it link to what is gone
 	frappe.db.delete(doctype, {"name": ("in", [row.name for row in chosen])})
 	frappe.db.commit()
 	documents = [
