@@ -13,6 +13,7 @@ from support import bench
 from support.factories import SESSION, make_user
 from support.linked import calls, connect_site, count, link_session, wait_for_sync
 from xappiens_whatsapp import jobs
+from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.api.sync import request_sync, sync_session_complete
 from xappiens_whatsapp.inbox_hub import clock
 from xappiens_whatsapp.store import sync_runs, times
@@ -61,6 +62,30 @@ def chats(limit: int = 100) -> list[frappe._dict]:
 		order_by="last_message_timestamp_ms desc",
 		limit=limit,
 	)
+
+
+@pytest.mark.simulator(**SMALL)
+def test_reactions_that_a_list_brings_are_shown_on_their_messages(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	"""The simulator keeps reactions out of its lists: one is put in as Baileys would."""
+	connect_site(simulator)
+	link_session(simulator)
+	ask = WhatsAppAPIClient.get_chat_messages
+
+	def with_reaction(client: WhatsAppAPIClient, chat: str, **paging: int) -> dict:
+		answer = ask(client, chat, **paging)
+		rows = answer["data"]["messages"]
+		key = {"remoteJid": chat, "fromMe": rows[0]["fromMe"], "id": rows[0]["messageId"]}
+		rows.append({"chatId": chat, "fromMe": True, "reactionMessage": {"key": key, "text": "👍"}})
+		return answer
+
+	monkeypatch.setattr(WhatsAppAPIClient, "get_chat_messages", with_reaction)
+	for _turn in range(2):
+		sync_session_complete(SESSION)
+		reactions = frappe.get_all("WhatsApp Message Reaction", fields=["parent", "emoji"])
+		assert len(reactions) == 20  # one in each of the recent chats
+		assert {reaction.emoji for reaction in reactions} == {"👍"}
 
 
 @pytest.mark.simulator(**SMALL)

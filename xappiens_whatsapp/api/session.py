@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 import frappe
-from frappe import _
 from frappe.model.document import Document
 from frappe.utils import get_datetime
 

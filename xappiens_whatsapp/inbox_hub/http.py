@@ -26,7 +26,7 @@ from .answers import Answer, is_token_fault, may_repeat, outcome_unknown, unders
 from .auth import Authenticator, Token
 from .calls import Call, make_call
 from .config import HubConfig, Secret
-from .errors import AuthenticationFailed, HubUnavailable, InboxHubError, Misconfigured, RateLimited
+from .errors import HubUnavailable, InboxHubError, Misconfigured, RateLimited
 from .pacing import Lane, Pacer, Patience
 from .text import _
 

@@ -10,7 +10,7 @@ from typing import Any
 import frappe
 from frappe import _
 
-from xappiens_whatsapp.inbox_hub import clock, records
+from xappiens_whatsapp.inbox_hub import records
 from xappiens_whatsapp.store import bulk, times, transaction
 from xappiens_whatsapp.store.keys import key_hash, name_of
 

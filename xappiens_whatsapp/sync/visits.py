@@ -100,7 +100,9 @@ def storing(
 			# The snapshot is another one: the late ones are stored by now, or the transaction begins anew.
 			page = messages.compare(session, found, history_until_ms)
 		page.counts.created += fetched.late_created
-		return messages.store_page(session, page, history_until_ms)
+		counts = messages.store_page(session, page, history_until_ms)
+		reactions.apply_listed(session, listed)
+		return counts
 
 	fetched = Fetched(store, late=compared.late, errors=errors)
 	return fetched
