@@ -153,10 +153,8 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 		is_unread=not message.from_me,
 	)
 	if run_hooks:
-		doc = frappe.get_doc({"doctype": DOCTYPE, **row})
-		doc.flags.is_told_by_hub = True
 		# The documents that it links to were looked up or made just now: Frappe need not do so again.
-		doc.insert(ignore_permissions=True, ignore_links=True)
+		frappe.get_doc({"doctype": DOCTYPE, **row}).insert(ignore_permissions=True, ignore_links=True)
 	else:
 		bulk.insert_rows(DOCTYPE, [row])
 	realtime.message(session, conversation, row["name"], row["direction"])
@@ -238,7 +236,7 @@ def _look_up(session: str, message: records.Message, hash_: str) -> _Known:
 		FROM (SELECT 1) AS here
 		LEFT JOIN `tabWhatsApp Message` message ON message.key_hash = %(key)s
 		LEFT JOIN `tabWhatsApp Message` listed ON listed.session = %(session)s AND listed.content_hash = %(content)s
-			AND listed.message_id LIKE %(no_id)s AND %(has_id)s
+			AND (listed.message_id LIKE %(no_id)s OR NOT %(has_id)s)
 		LEFT JOIN `tabWhatsApp Contact` contact ON contact.key_hash = %(chat)s
 		LEFT JOIN `tabWhatsApp Conversation` chat ON chat.key_hash = %(chat)s
 		ORDER BY listed.creation LIMIT 1
@@ -246,7 +244,8 @@ def _look_up(session: str, message: records.Message, hash_: str) -> _Known:
 		{
 			"key": hash_,
 			"session": session,
-			# A list may have given it before, without WhatsApp's id.
+			# It may have come before without WhatsApp's id, or come now without the one that it came with before. (Its id of
+			# the content would not do: a row that took WhatsApp's id keeps the name that was made of the other one.)
 			"content": message_rows.content_hash(session, message),
 			"no_id": f"{MADE_ID}%",
 			"has_id": bool(message.message_id),

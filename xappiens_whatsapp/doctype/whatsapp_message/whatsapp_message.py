@@ -89,13 +89,6 @@ class WhatsAppMessage(PlainTextDocument):
 		self.key_hash = key_hash(self.session, self.message_id) if self.message_id else None
 		self.name = name_of(self.key_hash or frappe.generate_hash(length=NAME_LENGTH))
 
-	def _set_defaults(self) -> None:
-		"""Nothing to set in what the Hub told of (`flags.is_told_by_hub`): all columns are in it. Frappe would make two more
-		documents, and ask the database, for a sixth of what a live message takes. Fields that the site added have
-		defaults of their own."""
-		if not self.flags.is_told_by_hub or self.meta.get_custom_fields():
-			super()._set_defaults()
-
 	def before_validate(self) -> None:
 		self.content = self.content or ""
 
