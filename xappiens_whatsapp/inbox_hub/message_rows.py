@@ -16,11 +16,13 @@ from . import jids, records
 from .errors import PayloadError
 from .rows import TEXT_KEYS, alias, real_name, required_address
 from .values import (
+	MAX_NOTE_LENGTH,
 	Count,
 	Flag,
 	HubModel,
 	Instant,
 	Label,
+	Note,
 	Text,
 	WebAddress,
 	as_address,
@@ -165,7 +167,7 @@ class MessageRow(HubModel):
 		AliasPath("_data", "notifyName"),
 		default="",
 	)
-	error: Label = alias("error", "errorMessage", "reason", default="")
+	error: Note = alias("error", "errorMessage", "reason", default="")
 	is_forwarded: Flag = alias("isForwarded")
 	is_starred: Flag = alias("isStarred")
 	is_story: Flag = alias("isStatus")
@@ -307,7 +309,8 @@ class MessageRow(HubModel):
 	def _quoted(self) -> records.Quoted | None:
 		row = MessageRow.read(self.quoted) if isinstance(self.quoted, dict) else None
 		message_id = read_identity(self.quoted_id).message_id or (row.identity().message_id if row else "")
-		return records.Quoted(message_id, row._text() if row else "") if message_id else None
+		text = row._text()[:MAX_NOTE_LENGTH] if row else ""
+		return records.Quoted(message_id, text) if message_id else None
 
 
 def _first_number(place: dict, keys: tuple[str, ...], otherwise: object) -> float | None:
@@ -321,7 +324,7 @@ def _kind_of_file(mimetype: str) -> str:
 
 class ReactionRow(HubModel):
 	key: Any = alias("key", "msgId")
-	emoji: Text = alias("text", "reaction", "emoji", default="")
+	emoji: Label = alias("text", "reaction", "emoji", default="")
 	timestamp: Instant = alias("senderTimestampMs", "timestamp")
 
 
@@ -355,7 +358,7 @@ class ReceiptRow(HubModel):
 	status: Any = alias("status", "ackStatus")
 	ack: Any = None
 	timestamp: Instant = None
-	error: Label = alias("error", "reason", "errorMessage", default="")
+	error: Note = alias("error", "reason", "errorMessage", default="")
 
 
 def read_receipt(raw: dict, path: str, *, status: str = "") -> records.Receipt:

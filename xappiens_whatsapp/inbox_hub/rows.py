@@ -22,6 +22,7 @@ from .values import (
 	Integer,
 	Label,
 	Labels,
+	Note,
 	Text,
 	WebAddress,
 	as_address,
@@ -87,7 +88,7 @@ class ContactRow(HubModel):
 	push_name: Label = alias("pushname", "pushName", "notify", default="")
 	short_name: Label = alias("shortName", default="")
 	verified_name: Label = alias("verifiedName", default="")
-	about: Text = alias("about", "statusMessage", "status", default="")
+	about: Note = alias("about", "statusMessage", "status", default="")
 	photo_url: WebAddress = Field(default="", validation_alias=_PHOTO)
 	is_group: Flag = alias("isGroup")
 	is_user: Flag = alias("isUser")
@@ -191,7 +192,7 @@ class SessionRow(HubModel):
 	phone: Address = alias("phoneNumber", "msisdn", "phone", "phoneNumberId", default="")
 	last_activity: Instant = alias("lastActivity", "lastSeen")
 	timestamp: Instant = None
-	reason: Label = ""
+	reason: Note = ""
 	qr_code: Text = alias("qrCode", "qr", "qr_code", default="")
 	qr_expires_at: Instant = alias("qrCodeExpiresAt", "expiresAt")
 	qr_generated_at: Instant = alias("qrCodeGeneratedAt")

@@ -18,6 +18,10 @@ from . import clock, jids
 from .errors import PayloadError
 
 MAX_ID_LENGTH = 140  # the width of a Data field
+MAX_LABEL_LENGTH = 140
+MAX_NOTE_LENGTH = 1000
+MAX_LABELS = 50
+MAX_COUNT = 2**31 - 1  # the width of an Int field
 _MAX_INTEGER = 2**53  # beyond it JavaScript, the Hub's language, has no exact integers
 _TRUE_TEXTS = frozenset(("true", "1", "yes"))
 _FALSE_TEXTS = frozenset(("false", "0", "no"))
@@ -45,8 +49,13 @@ def as_text(value: object) -> str:
 
 
 def as_label(value: object) -> str:
-	"""A text of one line (names, file names): surrounding blanks and line breaks removed."""
-	return " ".join(as_text(value).split())
+	"""A text of one line (names, file names): surrounding blanks and line breaks removed, cut to what a field holds."""
+	return " ".join(as_text(value).split())[:MAX_LABEL_LENGTH].rstrip()
+
+
+def as_note(value: object) -> str:
+	"""A text of some lines (what somebody says of themselves, why something failed), cut at a sensible length."""
+	return as_text(value).strip()[:MAX_NOTE_LENGTH].rstrip()
 
 
 def as_flag(value: object) -> bool | None:
@@ -64,7 +73,7 @@ def as_flag(value: object) -> bool | None:
 def as_count(value: object) -> int | None:
 	"""A whole number from 0 on, None for anything else (WhatsApp's -1 for "marked as unread" among it)."""
 	number = as_integer(value)
-	return number if number is not None and number >= 0 else None
+	return min(number, MAX_COUNT) if number is not None and number >= 0 else None
 
 
 def as_integer(value: object) -> int | None:
@@ -144,7 +153,7 @@ def as_labels(value: object) -> tuple[str, ...] | None:
 	if not isinstance(value, list | tuple):
 		return None
 	names = [as_label(item.get("name") if isinstance(item, dict) else item) for item in value]
-	return tuple(name for name in names if name)
+	return tuple(name for name in names if name)[:MAX_LABELS]
 
 
 def settle_id(text: str) -> str:
@@ -176,6 +185,7 @@ class Completed(dict):
 
 Text = Annotated[str, PlainValidator(as_text)]
 Label = Annotated[str, PlainValidator(as_label)]
+Note = Annotated[str, PlainValidator(as_note)]
 Flag = Annotated[bool | None, PlainValidator(as_flag)]
 Count = Annotated[int | None, PlainValidator(as_count)]
 Integer = Annotated[int | None, PlainValidator(as_integer)]
