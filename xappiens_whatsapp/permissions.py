@@ -72,9 +72,15 @@ def may_send(session: str, user: str | None = None) -> bool:
 	return not listed or any(row.user == user and row.can_send for row in listed)
 
 
+def check_read(doctype: str, name: str) -> None:
+	"""Raise `frappe.PermissionError` unless the current user may read this document, `frappe.DoesNotExistError` if there is
+	none. (Frappe's `has_permission(…, throw=True)` fails on a name instead of saying no, in some versions.)"""
+	frappe.get_doc(doctype, name).check_permission("read")
+
+
 def check_may_send(session: str) -> None:
 	"""Raise `frappe.PermissionError` unless the current user may write in the name of the session."""
-	frappe.has_permission(SESSION, "read", session, throw=True)
+	check_read(SESSION, session)
 	if not may_send(session):
 		frappe.throw(
 			_("You may read but not send in WhatsApp session {0}. A WhatsApp Manager can allow it.").format(

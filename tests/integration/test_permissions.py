@@ -6,7 +6,9 @@ every DocType. The table says which of them a person sees; every way must agree 
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +27,7 @@ from frappe.utils import add_to_date, now_datetime
 from support import factories
 from support.realtime import Socket
 from support.web import Client, Web
-from xappiens_whatsapp import permissions, realtime
+from xappiens_whatsapp import api, permissions, realtime
 from xappiens_whatsapp.api import session as session_api
 
 CLOSED, OPEN = "closed_session", "open_session"
@@ -400,3 +402,52 @@ def test_list_and_document_agree_for_a_user_who_is_taken_off_the_list() -> None:
 	assert frappe.get_list("WhatsApp Session") == []
 	assert not doc.has_permission("read")
 	assert not permissions.may_send(CLOSED)
+
+
+# What each whitelisted function is asked; `{name}` is a document of the closed session.
+CALLS: dict[str, dict[str, str]] = {
+	"conversations.get_messages": {"conversation": "{WhatsApp Conversation}"},
+	"conversations.mark_as_read": {"conversation": "{WhatsApp Conversation}"},
+	"messages.send_message": {"content": "Hola", "conversation": "{WhatsApp Conversation}"},
+	"session.connect_session": {"session": CLOSED},
+	"session.disconnect_session": {"session": CLOSED},
+	"session.get_session_status": {"session": CLOSED},
+	"session.get_qr_code": {"session": CLOSED},
+	"session.test_connection": {"session": CLOSED},
+	"sync.sync_session_complete": {"session_name": CLOSED},
+	"sync.sync_conversation_history": {"conversation": "{WhatsApp Conversation}"},
+	"sync.resume_sync": {"session_name": CLOSED},
+	"webhook_events.retry_events": {"names": '["{WhatsApp Webhook Event}"]'},
+	"webhook_setup.register_webhook": {},
+	"webhook_setup.register_session_webhook": {"session": CLOSED},
+	"webhook_setup.change_webhook_secret": {},
+	"webhook_setup.test_webhook": {},
+	"webhook_setup.get_refusals": {},
+}
+
+
+def whitelisted() -> set[str]:
+	"""The app's functions that may be called from outside, the webhook's aside."""
+	found = set()
+	for module in pkgutil.iter_modules(api.__path__):
+		functions = vars(importlib.import_module(f"{api.__name__}.{module.name}")).values()
+		found |= {
+			f"{module.name}.{function.__name__}"
+			for function in functions
+			if function in frappe.whitelisted and function.__module__ == f"{api.__name__}.{module.name}"
+		}
+	return found - {"webhook.handle_webhook"}
+
+
+@pytest.mark.parametrize("who", ["no role", "not listed"])
+def test_every_function_that_may_be_called_refuses_who_may_not_see_the_session(who: str, web: Web) -> None:
+	assert set(CALLS) == whitelisted()
+	world = make_world(who, web)
+	answers = {}
+	for function, arguments in CALLS.items():
+		filled = dict(arguments)
+		for doctype in FOLLOWERS:
+			name = world.names[doctype][CLOSED]
+			filled = {key: value.replace(f"{{{doctype}}}", name) for key, value in filled.items()}
+		answers[function] = world.client.call(f"{api.__name__}.{function}", **filled).status_code
+	assert {function: status for function, status in answers.items() if status != 403} == {}

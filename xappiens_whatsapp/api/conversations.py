@@ -4,6 +4,7 @@ from typing import Any
 
 import frappe
 
+from xappiens_whatsapp import permissions
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.api.errors import show_hub_errors
 from xappiens_whatsapp.store import conversations, messages
@@ -45,7 +46,7 @@ def get_messages(conversation: str, limit: int = 50, before: str | None = None) 
 	Raises:
 		frappe.PermissionError: the user may not read the conversation.
 	"""
-	frappe.has_permission(conversations.DOCTYPE, "read", conversation, throw=True)
+	permissions.check_read(conversations.DOCTYPE, conversation)
 	message = frappe.qb.DocType(messages.DOCTYPE)
 	query = (
 		frappe.qb.from_(message)
@@ -93,7 +94,7 @@ def mark_as_read(conversation: str) -> None:
 		frappe.PermissionError: the user may not read the conversation.
 		InboxHubError: Inbox Hub could not be told; then nothing is marked.
 	"""
-	frappe.has_permission(conversations.DOCTYPE, "read", conversation, throw=True)
+	permissions.check_read(conversations.DOCTYPE, conversation)
 	row = frappe.db.get_value(
 		conversations.DOCTYPE, conversation, ["session", "chat_id", "unread_count"], as_dict=True
 	)

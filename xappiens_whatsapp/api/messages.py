@@ -44,7 +44,7 @@ def send_message(
 			)
 		)
 	if reference_doctype and reference_name:
-		frappe.has_permission(reference_doctype, "read", reference_name, throw=True)
+		permissions.check_read(reference_doctype, reference_name)
 
 	session, conversation = _chat(conversation, session, to)
 	timestamp_ms = clock.now_ms()
@@ -80,7 +80,7 @@ def send_message(
 def _chat(conversation: str | None, session: str | None, to: str | None) -> tuple[str, str]:
 	"""Session and conversation to write to, checked."""
 	if conversation:
-		frappe.has_permission(conversations.DOCTYPE, "read", conversation, throw=True)
+		permissions.check_read(conversations.DOCTYPE, conversation)
 		session = frappe.db.get_value(conversations.DOCTYPE, conversation, "session")
 		permissions.check_may_send(session)
 		return session, conversation

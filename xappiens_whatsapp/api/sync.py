@@ -11,7 +11,7 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
-from xappiens_whatsapp import jobs
+from xappiens_whatsapp import jobs, permissions
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.api.errors import show_hub_errors
 from xappiens_whatsapp.store import conversations, sessions, sync_runs, times
@@ -83,9 +83,9 @@ def sync_conversation_history(conversation: str, pages: int = 1) -> dict[str, An
 		frappe.PermissionError: the user may not read the conversation.
 		InboxHubError: Inbox Hub could not be asked; what was fetched before is stored.
 	"""
-	doc = frappe.get_doc(conversations.DOCTYPE, conversation)
-	doc.check_permission("read")
-	client = WhatsAppAPIClient(doc.session, lane="people", is_brisk=_is_request())
+	permissions.check_read(conversations.DOCTYPE, conversation)
+	session = frappe.db.get_value(conversations.DOCTYPE, conversation, "session")
+	client = WhatsAppAPIClient(session, lane="people", is_brisk=_is_request())
 	deadline = time.monotonic() + SECONDS_IN_A_REQUEST if _is_request() else None
 	loaded = history.load_older(
 		client, conversation, pages=min(max(pages, 1), MOST_HISTORY_PAGES), deadline=deadline
