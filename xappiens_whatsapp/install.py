@@ -5,6 +5,8 @@ from __future__ import annotations
 import frappe
 from frappe import _
 
+from xappiens_whatsapp.hooks import default_log_clearing_doctypes
+
 APP = "xappiens_whatsapp"
 MODULE = "Xappiens Whatsapp"
 DOCTYPES = (
@@ -19,7 +21,6 @@ DOCTYPES = (
 	"WhatsApp Sync Run",
 )
 ROLES = ("WhatsApp Manager", "WhatsApp User")
-DAYS_TO_KEEP = {"WhatsApp Webhook Event": 7, "WhatsApp Sync Run": 30}
 
 
 def before_install() -> None:
@@ -51,7 +52,7 @@ def after_install() -> None:
 			frappe.get_doc(doctype="Role", role_name=role, desk_access=1).insert(ignore_permissions=True)
 
 	log_settings = frappe.get_single("Log Settings")
-	for doctype, days in DAYS_TO_KEEP.items():
+	for doctype, days in default_log_clearing_doctypes.items():
 		log_settings.register_doctype(doctype, days=days)
 	log_settings.save(ignore_permissions=True)
 

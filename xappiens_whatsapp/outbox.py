@@ -155,12 +155,7 @@ def _set_status(session: str, name: str, conversation: str, status: str, error: 
 def _keep_fault(name: str, error: Exception) -> None:
 	"""A fault of ours in the middle of a send. The message stays claimed and becomes Unconfirmed with the abandoned ones."""
 	frappe.db.rollback()
-	frappe.log_error(
-		title="WhatsApp: a message could not be seen through",
-		message=live.without_message(error),
-		reference_doctype=messages.DOCTYPE,
-		reference_name=name,
-	)
+	live.log_fault("WhatsApp: a message could not be seen through", error, messages.DOCTYPE, name)
 	frappe.db.commit()
 
 

@@ -190,15 +190,9 @@ def _wait(row: frappe._dict, reason: str, session: str | None) -> str:
 def _give_up(name: str, error: Exception, *, final: bool = False) -> _Done:
 	"""Keep the error with the event, for now or for good. The Error Log gets its first one and its last."""
 	frappe.db.rollback()
-	trace = live.without_message(error)
-	status = events.mark_failed(name, f"{error}\n\n{trace}", final=final)
+	status = events.mark_failed(name, f"{error}\n\n{live.without_message(error)}", final=final)
 	if status == "Dead" or frappe.db.get_value(events.DOCTYPE, name, "attempts") == 1:
-		frappe.log_error(
-			title=f"WhatsApp: a webhook event is {status}",
-			message=trace,
-			reference_doctype=events.DOCTYPE,
-			reference_name=name,
-		)
+		live.log_fault(f"WhatsApp: a webhook event is {status}", error, events.DOCTYPE, name)
 	frappe.db.commit()
 	# The words of errors of other kinds may quote a conversation.
 	why = str(error) if isinstance(error, PayloadError) else type(error).__name__
@@ -208,13 +202,11 @@ def _give_up(name: str, error: Exception, *, final: bool = False) -> _Done:
 def _tell_managers(name: str, why: str) -> None:
 	"""In a transaction of its own: that the event is Dead is stored, whatever becomes of the notices."""
 	try:
-		managers.tell(_("WhatsApp: a webhook event was given up: {0}").format(why), events.DOCTYPE, name)
+		managers.tell_once(_("WhatsApp: a webhook event was given up: {0}").format(why), events.DOCTYPE, name)
 		frappe.db.commit()
 	except Exception as error:
 		frappe.db.rollback()
-		frappe.log_error(
-			title="WhatsApp: managers could not be told of a Dead event", message=live.without_message(error)
-		)
+		live.log_fault("WhatsApp: managers could not be told of a Dead event", error, events.DOCTYPE, name)
 		frappe.db.commit()
 
 

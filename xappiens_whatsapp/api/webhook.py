@@ -111,9 +111,7 @@ def store_event(event: records.Event, text: str, headers: dict[str, str]) -> eve
 		return stored
 	except Exception as error:
 		frappe.db.rollback()
-		frappe.log_error(
-			title="WhatsApp: a webhook event could not be stored", message=live.without_message(error)
-		)
+		live.log_fault("WhatsApp: a webhook event could not be stored", error)
 		frappe.db.commit()
 		return None
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 import frappe
 from frappe import _
 
+from xappiens_whatsapp import managers
 from xappiens_whatsapp.store import sessions, sync_runs, times
 
 FULL, WITHOUT_CONTACTS, STOPPED = "Full", "Without Contacts", "Stopped"
@@ -60,37 +61,12 @@ def _set_mode(session: str, mode: str) -> None:
 
 
 def _tell_managers(session: str) -> None:
-	for user in managers():
-		language = frappe.db.get_value("User", user, "language")
-		frappe.get_doc(
-			{
-				"doctype": "Notification Log",
-				"type": "Alert",
-				"for_user": user,
-				"from_user": frappe.session.user,
-				"document_type": sessions.DOCTYPE,
-				"document_name": session,
-				"subject": _("WhatsApp session {0} is not synced by itself any more", language).format(
-					session
-				),
-				"email_content": _(
-					"It was disconnected again and again while it was synced. Ask the operator of Inbox Hub, then open the "
-					"session and press Resume Sync.",
-					language,
-				),
-			}
-		).insert(ignore_permissions=True)
-
-
-def managers() -> list[str]:
-	"""Users who manage WhatsApp, by role."""
-	user, role = frappe.qb.DocType("User"), frappe.qb.DocType("Has Role")
-	return (
-		frappe.qb.from_(user)
-		.join(role)
-		.on(role.parent == user.name)
-		.select(user.name)
-		.distinct()
-		.where((role.parenttype == "User") & (role.role == "WhatsApp Manager") & (user.enabled == 1))
-		.run(pluck=True)
+	managers.tell(
+		_("WhatsApp session {0} is not synced by itself any more").format(session),
+		sessions.DOCTYPE,
+		session,
+		what_to_do=_(
+			"It was disconnected again and again while it was synced. Ask the operator of Inbox Hub, then open the "
+			"session and press Resume Sync."
+		),
 	)

@@ -30,7 +30,7 @@ def test_suspicious_line_is_found(line: str) -> None:
 	[
 		"34600000012@s.whatsapp.net, +34 600000012, 120363000000000000@g.us",
 		"api@crm.example owner@demo.localhost someone@example.com",
-		"sites/assets, ./work/main, https://inbox-hub.example/work/orders",
+		"sites/assets, ./src/main, https://inbox-hub.example/orders",
 		"secret: simulator-password",
 	],
 )
