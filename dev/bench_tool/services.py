@@ -103,6 +103,7 @@ def mariadb(layout: Layout, port: int) -> Service:
 			"--skip-name-resolve",
 			"--innodb-buffer-pool-size=256M",
 			"--innodb-flush-log-at-trx-commit=2",
+			"--innodb-print-all-deadlocks=ON",  # a lost race is then explained in the log
 			"--table-definition-cache=4000",
 			"--table-open-cache=4000",
 			"--max-connections=400",

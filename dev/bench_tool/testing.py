@@ -16,6 +16,7 @@ from bench_tool.stamps import Stamps
 
 KINDS = ("unit", "integration", "browser")
 TORTURE = "tests/integration/test_webhook_torture.py"
+RUNNING = "tests-running"  # a stamp that is there while pytest is at work, and after it was killed
 COVERED_PERCENT = 95  # of the branches of what dev/coverage.ini names, by the unit and integration tests
 
 
@@ -41,23 +42,30 @@ def main(layout: Layout, arguments: list[str]) -> int:
 	busy = "another test run is using the tests' site: waiting for it"
 	with locked(layout.bench / "test.lock", busy, inherited=True):
 		with lock(layout):
-			prepare(layout, kinds)
-		return pytest(layout, layout.python, [*options, *arguments], env)
+			stamps = prepare(layout, kinds)
+		stamps.remember(RUNNING, "")
+		status = pytest(layout, layout.python, [*options, *arguments], env)
+		if status >= 0:  # it came to its end, and put back what it changed
+			stamps.forget(RUNNING)
+		return status
 
 
-def prepare(layout: Layout, kinds: set[str]) -> None:
+def prepare(layout: Layout, kinds: set[str]) -> Stamps:
 	"""Brings up what tests on a site need."""
 	if "browser" in kinds:
 		packages.ensure(packages.BROWSER)
 	bench = Bench(layout)
-	stop_left_over(bench)
+	clear_left_over(bench)
 	bench.up(["test"])
+	return bench.stamps
 
 
-def stop_left_over(bench: Bench) -> None:
-	"""A test run that was killed may have left gunicorn or workers behind; no other run is on now."""
+def clear_left_over(bench: Bench) -> None:
+	"""A test run that was killed may have left gunicorn, workers or rows behind; no other run is on now."""
 	known = set(bench.services.names())
 	bench.services.stop([name for name in bench.services.running() if name not in known])
+	if bench.stamps.exists(RUNNING):
+		bench.stamps.forget("created-test")  # the site is made anew
 
 
 def wanted_kinds(layout: Layout, arguments: Sequence[str]) -> set[str]:

@@ -46,6 +46,16 @@ def test_status_of_a_bench_that_is_down_exits_with_3(
 	assert "mariadb" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_site_of_a_test_run_that_was_killed_is_made_anew(is_killed: bool, tmp_path: Path) -> None:
+	bench = cli.Bench(Layout(tmp_path))
+	bench.stamps.remember("created-test", "")
+	if is_killed:
+		bench.stamps.remember(testing.RUNNING, "")
+	testing.clear_left_over(bench)
+	assert bench.stamps.exists("created-test") is not is_killed
+
+
 @pytest.mark.parametrize(
 	("arguments", "site", "rest"),
 	[
