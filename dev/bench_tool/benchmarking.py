@@ -5,7 +5,7 @@ import subprocess
 from bench_tool.cli import Bench, lock
 from bench_tool.layout import Layout
 from bench_tool.locking import locked
-from bench_tool.testing import stop_left_over
+from bench_tool.testing import clear_left_over
 
 SITE = "benchmark.localhost"
 
@@ -23,7 +23,7 @@ def main(layout: Layout, arguments: list[str]) -> int:
 	with locked(layout.bench / "test.lock", busy, inherited=True):
 		with lock(layout):
 			bench = Bench(layout)
-			stop_left_over(bench)
+			clear_left_over(bench)
 			bench.up(["test"])
 		command = [layout.python, "-W", "ignore", "-m", "benchmarks", *arguments]
 		return subprocess.run(command, cwd=layout.root, env=env, close_fds=False).returncode

@@ -331,3 +331,45 @@ def test_message_that_comes_now_with_its_id_and_now_without_is_one_row(session: 
 		messages.receive(session, dataclasses.replace(message, message_id=message_id))
 	assert only_row().message_id == "3EB0A"
 	assert frappe.get_all("WhatsApp Conversation", pluck="unread_count") == [1]
+
+
+def add_default(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+	"""Give a field a default of which the Hub tells nothing; None leaves the DocType as the app brings it."""
+	monkeypatch.setattr(frappe.get_meta(MESSAGE).get_field("reference_doctype"), "default", value)
+
+
+ADDED_DEFAULTS = pytest.mark.parametrize("default", [None, "WhatsApp Session"])
+
+
+@ADDED_DEFAULTS
+@pytest.mark.parametrize("from_me", [False, True])
+def test_live_message_is_the_row_that_the_hub_told_of_and_a_default_for_the_rest(
+	session: str, monkeypatch: pytest.MonkeyPatch, default: str | None, from_me: bool
+) -> None:
+	message = factories.message_record("Hola", from_me=from_me)
+	add_default(monkeypatch, default)
+	live = row_of(messages.receive(session, message).name)
+	frappe.db.delete(MESSAGE)
+	stored = row_of(messages.receive(session, message, run_hooks=False).name)
+	assert live.pop("reference_doctype") == default
+	own = {"creation", "modified", "reference_doctype"}
+	assert {key: live[key] for key in live if key not in own} == {
+		key: stored[key] for key in stored if key not in own
+	}
+
+
+@ADDED_DEFAULTS
+def test_message_of_a_group_names_no_contact_that_its_processor_happens_to_be_restricted_to(
+	session: str, monkeypatch: pytest.MonkeyPatch, default: str | None
+) -> None:
+	user = factories.make_user("processor")
+	values = {"allow": "WhatsApp Contact", "for_value": factories.make_contact(session), "is_default": 1}
+	frappe.get_doc(
+		{"doctype": "User Permission", "user": user, "apply_to_all_doctypes": 1, **values}
+	).insert()
+	frappe.set_user(user)
+	add_default(monkeypatch, default)
+	message = factories.message_record("Hola", chat_jid=GROUP, sender_jid=MEMBER)
+	row = row_of(messages.receive(session, message).name)
+	frappe.set_user("Administrator")
+	assert (row.contact, row.reference_doctype) == (None, default)

@@ -153,8 +153,10 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 		is_unread=not message.from_me,
 	)
 	if run_hooks:
+		doc = frappe.get_doc({"doctype": DOCTYPE, **row})
+		doc.flags.told_by_hub = row
 		# The documents that it links to were looked up or made just now: Frappe need not do so again.
-		frappe.get_doc({"doctype": DOCTYPE, **row}).insert(ignore_permissions=True, ignore_links=True)
+		doc.insert(ignore_permissions=True, ignore_links=True)
 	else:
 		bulk.insert_rows(DOCTYPE, [row])
 	realtime.message(session, conversation, row["name"], row["direction"])

@@ -89,6 +89,23 @@ class WhatsAppMessage(PlainTextDocument):
 		self.key_hash = key_hash(self.session, self.message_id) if self.message_id else None
 		self.name = name_of(self.key_hash or frappe.generate_hash(length=NAME_LENGTH))
 
+	def _set_defaults(self) -> None:
+		"""Defaults for what the Hub did not tell of (`flags.told_by_hub`: the columns that it did), and for nothing else: a
+		User Permission of whoever processes events would name a contact where there is none.
+
+		Without fields that the site added there is nothing to set, and Frappe would make two more documents and ask the
+		database to find that out: a fifth of what a live message takes.
+		"""
+		told = self.flags.told_by_hub
+		if not told:
+			super()._set_defaults()
+		elif any(
+			field.fieldname not in told and (field.default or field.get("is_custom_field"))
+			for field in self.meta.fields
+		):
+			super()._set_defaults()
+			self.update(told)
+
 	def before_validate(self) -> None:
 		self.content = self.content or ""
 
