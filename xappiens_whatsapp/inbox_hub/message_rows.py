@@ -189,7 +189,8 @@ class MessageRow(HubModel):
 
 	def identity(self) -> Identity:
 		"""Return everything that the message's ids say together, the most explicit first."""
-		parts = [read_identity(value) for value in (self.whatsapp_id, self.message_id, self.id, self.key)]
+		ids = (self.whatsapp_id, self.message_id, self.id, self.key)
+		parts = [read_identity(value) for value in ids if value is not None]
 		return Identity(
 			message_id=next((part.message_id for part in parts if part.message_id), ""),
 			hub_id=next((part.hub_id for part in reversed(parts) if part.hub_id is not None), None),

@@ -33,6 +33,18 @@ COLUMNS = (
 	"media_url",
 	"message_id",
 )
+# What `changes` looks at where a list speaks, which never says when a status was reached.
+LISTED_COLUMNS = (
+	"direction",
+	"status",
+	"content",
+	"hub_message_id",
+	"is_edited",
+	"is_deleted",
+	"is_starred",
+	"media_url",
+	"message_id",
+)
 
 
 def message_id_of(session: str, message: records.Message) -> str:
@@ -165,8 +177,9 @@ def status_changes(row: frappe._dict, status: str, reached_at_ms: int | None, er
 	"""
 	changes: dict[str, Any] = {}
 	column, known_column = statuses.REACHED_AT.get(status), statuses.REACHED_AT.get(row.status)
-	reached_at, known_at = times.site_datetime(reached_at_ms), row[known_column] if known_column else None
-	is_earlier = bool(reached_at and known_at) and (
+	reached_at = times.site_datetime(reached_at_ms)
+	known_at = row[known_column] if reached_at and known_column else None
+	is_earlier = bool(known_at) and (
 		reached_at < known_at or (reached_at == known_at and status == "Sent")  # first sent, then failed
 	)
 	merged = statuses.merged(row.status, status, new_is_later=not is_earlier)

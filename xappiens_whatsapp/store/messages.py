@@ -18,6 +18,7 @@ from xappiens_whatsapp.store import bulk, contacts, conversations, message_rows,
 from xappiens_whatsapp.store.keys import key_hash, name_of
 from xappiens_whatsapp.store.message_rows import (
 	COLUMNS,
+	LISTED_COLUMNS,
 	OUTGOING,
 	message_id_of,
 	message_row,
@@ -64,7 +65,9 @@ def compare(session: str, messages: Sequence[records.Message], history_until_ms:
 		for message in messages
 		if message.has_conversation
 	}
-	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), COLUMNS)
+	# Few columns: of a page of known messages most of the time goes into reading the rows. `store_page` reads all of those
+	# that change.
+	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), LISTED_COLUMNS)
 	strangers = [message for hash_, message in by_hash.items() if hash_ not in stored]
 	same = _rows_under_another_id(session, strangers, set(stored))
 	unsettled = _texts_without_id(session) if any(message.from_me for message in strangers) else set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from xappiens_whatsapp.inbox_hub import clock
@@ -64,7 +64,9 @@ class Cursor:
 		)
 
 	def as_dict(self) -> dict[str, Any]:
-		return asdict(self)
+		# By hand: `dataclasses.asdict` copies each value, of a hundred waiting chats with every page.
+		visits = {**_values(self.visits), "waiting": [_values(chat) for chat in self.visits.waiting]}
+		return {**_values(self), "pager": _values(self.pager), "visits": visits}
 
 	@property
 	def progress(self) -> tuple[int, int]:
@@ -95,3 +97,7 @@ class Scope:
 		"""The phase that follows; None after the last one."""
 		following = [each for each in self.phases if PHASES.index(each) > PHASES.index(phase)]
 		return following[0] if following else None
+
+
+def _values(part: Any) -> dict[str, Any]:
+	return {each.name: getattr(part, each.name) for each in fields(part)}
