@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import frappe
 
 from xappiens_whatsapp.inbox_hub import records
-from xappiens_whatsapp.store import events, messages, transaction
+from xappiens_whatsapp.store import conversations, documents, events, messages, transaction
 
 APP = "xappiens_whatsapp"
 
 
 @dataclass(frozen=True, slots=True)
 class HookFailure:
-	"""Hooks of another app that failed for a message which is stored all the same."""
+	"""Hooks of another app that failed for a document which is stored all the same."""
 
-	message: str
+	document: documents.Reference
 	app: str
 	error: str  # traceback, without the error's own words
 
@@ -44,29 +44,30 @@ def store_live_message(session: str, message: records.Message) -> messages.Recei
 	Raises:
 		What the store raises, after a rollback, if the message could not be stored even without hooks.
 	"""
-	try:
-		received = transaction.repeated(lambda: messages.receive(session, message))
-		frappe.db.commit()
-		return received
-	except Exception as error:
-		failure = error
+	hooks = documents.Hooks()
 
-	def store_without_hooks() -> messages.Received | None:
-		received = messages.receive(session, message, run_hooks=False)
-		if received and received.is_new:
-			described = describe(received.name, failure)
-			events.store_pending_hooks(session, received.name, described.text)
+	def store() -> messages.Received | None:
+		hooks.begin()
+		received = messages.receive(session, message, hooks=hooks)
+		if pending := hooks.pending:
+			described = describe(pending, hooks.why_pending)
+			events.store_pending_hooks(session, documents.as_text(pending), described.text)
 			log(described)
 		return received
 
-	received = transaction.repeated(store_without_hooks)
-	frappe.db.commit()
-	return received
+	while True:
+		try:
+			received = transaction.repeated(store)
+			frappe.db.commit()
+			return received
+		except Exception as error:
+			if not hooks.is_worth_another_attempt(error):
+				raise
 
 
-def describe(message: str, error: Exception) -> HookFailure:
-	"""Name the app whose hook failed for a message."""
-	return HookFailure(message, failing_app(error), without_message(error))
+def describe(pending: list[documents.Reference], error: Exception) -> HookFailure:
+	"""Name the app whose hook failed, and the last of the documents whose hooks are still to run for it."""
+	return HookFailure(pending[-1], failing_app(error), without_message(error))
 
 
 def log(failure: HookFailure) -> None:
@@ -74,8 +75,8 @@ def log(failure: HookFailure) -> None:
 	frappe.log_error(
 		title=f"WhatsApp: a hook of {failure.app} failed",
 		message=failure.error,
-		reference_doctype=messages.DOCTYPE,
-		reference_name=failure.message,
+		reference_doctype=failure.document.doctype,
+		reference_name=failure.document.name,
 	)
 
 
@@ -92,23 +93,29 @@ def log_fault(title: str, error: Exception, doctype: str | None = None, name: st
 	)
 
 
-def run_hooks_again(message: str) -> None:
-	"""Run for a stored message what its insert would have run; nothing if it was deleted meanwhile. The caller commits.
+def run_hooks_again(document: documents.Reference, hooks: documents.Hooks) -> None:
+	"""Run for a stored document what its insert would have run; nothing if it was deleted meanwhile. The caller commits.
+
+	It is locked meanwhile, since all of its columns are written: a receipt that comes waits until the hooks have run.
 
 	Args:
-		message: its name.
+		document: a contact, conversation or message.
+		hooks: where it is noted if they fail.
 
 	Raises:
-		Whatever a hook raises.
+		Whatever a hook raises; `transaction.RolledBack` if one rolled back.
 	"""
-	if not frappe.db.exists(messages.DOCTYPE, message):
+	if not frappe.db.exists(*document):
 		return
-	doc = frappe.get_doc(messages.DOCTYPE, message)
-	for event in ("before_insert", "before_validate", "validate", "before_save"):
-		doc.run_method(event)
-	doc.db_update()
-	for event in ("after_insert", "on_update", "on_change"):
-		doc.run_method(event)
+	if document.doctype == messages.DOCTYPE:
+		conversations.lock(frappe.db.get_value(*document, "conversation"))
+	doc = frappe.get_doc(*document, for_update=True)
+	with hooks.running(document):
+		for event in ("before_insert", "before_validate", "validate", "before_save"):
+			doc.run_method(event)
+		doc.db_update()
+		for event in ("after_insert", "on_update", "on_change"):
+			doc.run_method(event)
 
 
 def failing_app(error: Exception) -> str:
@@ -126,5 +133,6 @@ def failing_app(error: Exception) -> str:
 
 
 def without_message(error: Exception) -> str:
-	"""The traceback with the error's type but not its words, which may quote a conversation."""
-	return "".join([*traceback.format_tb(error.__traceback__), type(error).__name__])
+	"""The traceback with the error's type but not its words, which may quote a conversation; ours do not."""
+	said = f": {error}" if isinstance(error, transaction.RolledBack) else ""
+	return "".join([*traceback.format_tb(error.__traceback__), type(error).__name__, said])

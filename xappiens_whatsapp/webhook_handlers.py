@@ -6,14 +6,22 @@ A handler runs within the transaction of `webhook_processing.py`, which commits,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import frappe
 from frappe import _
 
 from xappiens_whatsapp.api.sync import request_sync
 from xappiens_whatsapp.inbox_hub import records
-from xappiens_whatsapp.store import contacts, conversations, messages, reactions, receipts, sessions
+from xappiens_whatsapp.store import (
+	contacts,
+	conversations,
+	documents,
+	messages,
+	reactions,
+	receipts,
+	sessions,
+)
 from xappiens_whatsapp.sync import breaker
 
 
@@ -23,14 +31,13 @@ class Delivery:
 
 	event: records.Event
 	session: str
-	run_hooks: bool = True
+	hooks: documents.Hooks = field(default_factory=documents.Hooks)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-	"""What became of an event: a message that is new, or the reason why it must wait."""
+	"""What became of an event: done, or the reason why it must wait."""
 
-	new_message: str = ""
 	waits_for: str = ""
 
 
@@ -53,8 +60,8 @@ def handle_message_received(delivery: Delivery) -> Outcome:
 			is_edited=not payload.is_deleted,
 			is_deleted=payload.is_deleted,
 		)
-	received = messages.receive(delivery.session, payload, run_hooks=delivery.run_hooks)
-	return Outcome(new_message=received.name if received and received.is_new else "")
+	messages.receive(delivery.session, payload, hooks=delivery.hooks)
+	return Outcome()
 
 
 def handle_message_sent(delivery: Delivery) -> Outcome:
@@ -93,13 +100,13 @@ def handle_session_qr(delivery: Delivery) -> Outcome:
 
 def handle_contact_update(delivery: Delivery) -> Outcome:
 	"""contact.updated: a contact's name, photo or flags; created if it is new."""
-	contacts.apply(delivery.session, delivery.event.payload)
+	contacts.apply(delivery.session, delivery.event.payload, hooks=delivery.hooks)
 	return Outcome()
 
 
 def handle_chat_update(delivery: Delivery) -> Outcome:
 	"""chat.archived, chat.unarchived."""
-	conversations.apply_flag(delivery.session, delivery.event.payload)
+	conversations.apply_flag(delivery.session, delivery.event.payload, hooks=delivery.hooks)
 	return Outcome()
 
 

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import frappe
 from frappe import _
@@ -17,7 +17,7 @@ from frappe import _
 from xappiens_whatsapp import live, managers
 from xappiens_whatsapp.inbox_hub import payloads, records
 from xappiens_whatsapp.inbox_hub.errors import PayloadError
-from xappiens_whatsapp.store import events, sessions, transaction
+from xappiens_whatsapp.store import documents, events, sessions, transaction
 from xappiens_whatsapp.webhook_handlers import HANDLERS, Delivery
 
 SECONDS_FOR_OTHERS = 2.0  # Inbox Hub waits for its answer meanwhile
@@ -108,27 +108,26 @@ def _process(name: str, event: records.Event | None) -> _Done:
 
 
 def _process_come_what_may(name: str, event: records.Event | None) -> _Done:
-	hook_failure: Exception | None = None
-	for _attempt in range(2):
+	hooks = documents.Hooks()
+	while True:
 		try:
-			done = transaction.repeated(lambda: _process_once(name, event, hook_failure))
+			done = transaction.repeated(lambda: _process_once(name, event, hooks))
 			frappe.db.commit()
 			return done
 		except PayloadError as error:
 			return _give_up(name, error, final=True)
 		except Exception as error:
-			if hook_failure:
+			if not hooks.is_worth_another_attempt(error):
 				return _give_up(name, error)
-			hook_failure = error
-	raise AssertionError("unreachable")
 
 
-def _process_once(name: str, event: records.Event | None, hook_failure: Exception | None) -> _Done:
+def _process_once(name: str, event: records.Event | None, hooks: documents.Hooks) -> _Done:
+	hooks.begin()
 	row = events.new_row(name) if event else events.claim(name)
 	if not row:
 		return _Done(frappe.db.get_value(events.DOCTYPE, name, "status") or "Processed")
 	if row.hooks_pending:
-		return _process_hooks(row, hook_failure)
+		return _process_hooks(row, hooks)
 
 	event = event or _read(row)
 	handler = HANDLERS.get(event.name)
@@ -142,13 +141,12 @@ def _process_once(name: str, event: records.Event | None, hook_failure: Exceptio
 		reason = _("There is no WhatsApp Session {0}.").format(event.session_id or event.session_hub_id)
 		return _Done(_wait(row, reason, None))
 
-	outcome = handler(Delivery(event, session, run_hooks=not hook_failure))
+	outcome = handler(Delivery(event, session, hooks))
 	if outcome.waits_for:
 		return _Done(_wait(row, outcome.waits_for, session))
 	stored_message = event.message_id if isinstance(event.payload, records.Message) else ""
-	if hook_failure and outcome.new_message:
-		failed = _mark_hooks_failed(row, outcome.new_message, hook_failure, session)
-		return replace(failed, session=session, message_id=stored_message)
+	if pending := hooks.pending:
+		return _mark_hooks_failed(row, pending, hooks.why_pending, session, stored_message)
 	events.mark_processed(row, session=session, body=_without_picture(event, row))
 	return _Done("Processed", session, stored_message)
 
@@ -158,25 +156,36 @@ def _read(row: frappe._dict) -> records.Event:
 	return payloads.understand_event(json.loads(row.body), headers)
 
 
-def _process_hooks(row: frappe._dict, failure: Exception | None) -> _Done:
-	"""The message is stored; only the hooks of other apps are still to run."""
-	if failure:
-		return _mark_hooks_failed(row, row.hooks_pending, failure)
-	live.run_hooks_again(row.hooks_pending)
+def _process_hooks(row: frappe._dict, hooks: documents.Hooks) -> _Done:
+	"""What the event brought is stored; only hooks of other apps are still to run. Where those of one document fail, that
+	keeps no other document from its own."""
+	pending = documents.from_text(row.hooks_pending)
+	if hooks.error and not hooks.failed:
+		return _mark_hooks_failed(row, pending, hooks.error)  # they ran, and then the commit failed
+	for document in pending:
+		if document not in hooks.failed:
+			live.run_hooks_again(document, hooks)
+	if hooks.failed:
+		return _mark_hooks_failed(row, list(hooks.failed), next(iter(hooks.failed.values())))
 	events.mark_processed(row)
 	return _Done("Processed")
 
 
 def _mark_hooks_failed(
-	row: frappe._dict, message: str, error: Exception, session: str | None = None
+	row: frappe._dict,
+	pending: list[documents.Reference],
+	error: Exception,
+	session: str = "",
+	message_id: str = "",
 ) -> _Done:
 	"""Keep the failure with the event. The Error Log gets the first one and the last, as with `_give_up`."""
-	failure = live.describe(message, error)
-	status = events.mark_failed(row.name, failure.text, hooks_pending=message, session=session)
+	failure = live.describe(pending, error)
+	text = documents.as_text(pending)
+	status = events.mark_failed(row.name, failure.text, hooks_pending=text, session=session)
 	if status == "Dead" or not row.attempts:
 		live.log(failure)
-	why = _("a hook of {0} keeps failing for a message").format(failure.app)
-	return _Done(status, why_dead=why if status == "Dead" else "")
+	why = _("a hook of {0} keeps failing").format(failure.app)
+	return _Done(status, session, message_id, why_dead=why if status == "Dead" else "")
 
 
 def _wait(row: frappe._dict, reason: str, session: str | None) -> str:

@@ -11,7 +11,7 @@ import pytest
 from support import factories
 from support.database import statements
 from xappiens_whatsapp.inbox_hub import records
-from xappiens_whatsapp.store import messages, receipts
+from xappiens_whatsapp.store import documents, messages, receipts
 from xappiens_whatsapp.store.bulk import Counts
 
 MESSAGE = messages.DOCTYPE
@@ -350,7 +350,8 @@ def test_live_message_is_the_row_that_the_hub_told_of_and_a_default_for_the_rest
 	add_default(monkeypatch, default)
 	live = row_of(messages.receive(session, message).name)
 	frappe.db.delete(MESSAGE)
-	stored = row_of(messages.receive(session, message, run_hooks=False).name)
+	without_hooks = documents.Hooks(run=False)
+	stored = row_of(messages.receive(session, message, hooks=without_hooks).name)
 	assert live.pop("reference_doctype") == default
 	own = {"creation", "modified", "reference_doctype"}
 	assert {key: live[key] for key in live if key not in own} == {

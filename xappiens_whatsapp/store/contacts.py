@@ -9,7 +9,7 @@ from typing import Any
 import frappe
 
 from xappiens_whatsapp.inbox_hub import jids, records
-from xappiens_whatsapp.store import bulk, times
+from xappiens_whatsapp.store import bulk, documents, times
 from xappiens_whatsapp.store.keys import key_hash, name_of
 
 DOCTYPE = "WhatsApp Contact"
@@ -60,14 +60,16 @@ def upsert(session: str, contacts: Sequence[records.Contact]) -> bulk.Counts:
 	return bulk.Counts(processed=len(contacts), created=len(new), updated=len(changes))
 
 
-def find_or_create(session: str, jid: str, push_name: str = "", *, run_hooks: bool = True) -> str:
+def find_or_create(
+	session: str, jid: str, push_name: str = "", *, hooks: documents.Hooks | None = None
+) -> str:
 	"""The contact of a JID that a live message or event named; created if it is new.
 
 	Args:
 		session: the session's name.
 		jid: of a user or a group, in normal form.
 		push_name: how they call themselves, "" if unknown.
-		run_hooks: insert a new one as a document, with all hooks.
+		hooks: of other apps, whether they run for a new one; by default they do.
 
 	Returns:
 		The name of the contact.
@@ -75,16 +77,16 @@ def find_or_create(session: str, jid: str, push_name: str = "", *, run_hooks: bo
 	record = records.Contact(
 		jid=jid, phone_number=jids.phone_of(jid), push_name=push_name, is_group=jids.is_group(jid)
 	)
-	return apply(session, record, run_hooks=run_hooks)
+	return apply(session, record, hooks=hooks)
 
 
-def apply(session: str, record: records.Contact, *, run_hooks: bool = True) -> str:
+def apply(session: str, record: records.Contact, *, hooks: documents.Hooks | None = None) -> str:
 	"""Store one contact of which a live event tells.
 
 	Args:
 		session: the session's name.
 		record: what is said; empty parts change nothing.
-		run_hooks: insert a new one as a document, with all hooks.
+		hooks: of other apps, whether they run for a new one; by default they do.
 
 	Returns:
 		The name of the contact.
@@ -97,10 +99,7 @@ def apply(session: str, record: records.Contact, *, run_hooks: bool = True) -> s
 			_rename_conversation(hash_, row.contact_name, change.get("contact_name"))
 		return row.name
 	new = _new_row(session, hash_, record, times.now())
-	if run_hooks:
-		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True, ignore_links=True)
-	else:
-		bulk.insert_rows(DOCTYPE, [new])
+	documents.insert(DOCTYPE, new, hooks)
 	return new["name"]
 
 

@@ -9,7 +9,7 @@ import frappe
 
 from xappiens_whatsapp import realtime
 from xappiens_whatsapp.inbox_hub import clock, jids, records
-from xappiens_whatsapp.store import bulk, times
+from xappiens_whatsapp.store import bulk, documents, times
 from xappiens_whatsapp.store.contacts import placeholder_name
 from xappiens_whatsapp.store.keys import key_hash, name_of
 
@@ -110,7 +110,7 @@ def ensure(session: str, chat_jids: Iterable[str]) -> dict[str, frappe._dict]:
 
 
 def find_or_create(
-	session: str, jid: str, contact: str | None, name: str = "", *, run_hooks: bool = True
+	session: str, jid: str, contact: str | None, name: str = "", *, hooks: documents.Hooks | None = None
 ) -> str:
 	"""The conversation of a live message; created if it is new.
 
@@ -119,7 +119,7 @@ def find_or_create(
 		jid: of the chat, in normal form.
 		contact: the WhatsApp Contact to link.
 		name: what to call a new one, "" if unknown.
-		run_hooks: insert a new one as a document, with all hooks.
+		hooks: of other apps, whether they run for a new one; by default they do.
 
 	Returns:
 		The name of the conversation.
@@ -132,10 +132,7 @@ def find_or_create(
 		return row.name
 	chat = records.Chat(jid=jid, phone_number=jids.phone_of(jid), name=name, is_group=jids.is_group(jid))
 	new = {**_new_row(session, hash_, chat, False), "contact": contact}
-	if run_hooks:
-		frappe.get_doc({"doctype": DOCTYPE, **new}).insert(ignore_permissions=True, ignore_links=True)
-	else:
-		bulk.insert_rows(DOCTYPE, [new])
+	documents.insert(DOCTYPE, new, hooks)
 	realtime.conversation(session, new["name"])
 	return new["name"]
 
@@ -254,13 +251,18 @@ def mark_read(session: str, conversation: str) -> None:
 	realtime.conversation(session, conversation)
 
 
-def apply_flag(session: str, flag: records.ChatFlag) -> str:
+def apply_flag(session: str, flag: records.ChatFlag, *, hooks: documents.Hooks | None = None) -> str:
 	"""Archive a conversation or take it out, unless something later is known. It is created if it is new.
+
+	Args:
+		session: the session's name.
+		flag: as it came.
+		hooks: of other apps, whether they run for a new conversation; by default they do.
 
 	Returns:
 		The name of the conversation.
 	"""
-	name = find_or_create(session, flag.chat_jid, None)
+	name = find_or_create(session, flag.chat_jid, None, hooks=hooks)
 	known = frappe.db.get_value(DOCTYPE, name, "flag_timestamp_ms", for_update=True)
 	if not flag.timestamp_ms or flag.timestamp_ms >= known:
 		frappe.db.set_value(

@@ -86,15 +86,15 @@ def key_of(event: records.Event, body: str, headers: dict[str, str]) -> str:
 	return key_hash(body, said_at, session)
 
 
-def store_pending_hooks(session: str, message: str, error: str) -> None:
-	"""Keep, as a failed event, that hooks of another app failed for a message which a sync brought.
+def store_pending_hooks(session: str, hooks_pending: str, error: str) -> None:
+	"""Keep, as a failed event, that hooks of another app failed for what a sync brought.
 
 	Args:
 		session: the session's name.
-		message: the name of the stored message.
+		hooks_pending: the stored documents whose hooks are still to run (`documents.as_text`).
 		error: which app, and where.
 	"""
-	key = key_hash("hooks", message)
+	key = key_hash("hooks", hooks_pending, str(times.now()))  # the same may come, and fail, again
 	bulk.insert_rows(
 		DOCTYPE,
 		[
@@ -108,7 +108,7 @@ def store_pending_hooks(session: str, message: str, error: str) -> None:
 				"attempts": 1,
 				"next_attempt": times.now() + RETRY_AFTER[0],
 				"error": error,
-				"hooks_pending": message,
+				"hooks_pending": hooks_pending,
 				"body": "{}",
 			}
 		],
@@ -187,7 +187,7 @@ def mark_failed(
 	Args:
 		name: of the event.
 		error: what went wrong; kept with the event.
-		hooks_pending: the message that is stored although hooks of another app failed.
+		hooks_pending: the documents that are stored although hooks of another app failed (`documents.as_text`).
 		session: the session's name where known.
 		final: trying again is of no use.
 

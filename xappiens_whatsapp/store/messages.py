@@ -14,7 +14,7 @@ import frappe
 
 from xappiens_whatsapp import realtime
 from xappiens_whatsapp.inbox_hub import clock, jids, records
-from xappiens_whatsapp.store import bulk, contacts, conversations, message_rows, statuses
+from xappiens_whatsapp.store import bulk, contacts, conversations, documents, message_rows, statuses
 from xappiens_whatsapp.store.keys import key_hash, name_of
 from xappiens_whatsapp.store.message_rows import (
 	COLUMNS,
@@ -112,14 +112,16 @@ def store_page(session: str, page: Page, history_until_ms: int) -> bulk.Counts:
 	return page.counts
 
 
-def receive(session: str, message: records.Message, *, run_hooks: bool = True) -> Received | None:
+def receive(
+	session: str, message: records.Message, *, hooks: documents.Hooks | None = None
+) -> Received | None:
 	"""Store one live message with its contact and conversation, or add what it says to the row that is there.
 
 	Args:
 		session: the session's name.
 		message: incoming, or written on the phone, or the echo of one of our own.
-		run_hooks: insert as documents, so that notifications, assignment rules and other apps' hooks run. Without, the
-			rows alone are written.
+		hooks: whether what is new is inserted as documents, so that notifications, assignment rules and other apps'
+			hooks run; by default it is.
 
 	Returns:
 		The message's row; None for stories and broadcasts, which are not stored.
@@ -137,33 +139,30 @@ def receive(session: str, message: records.Message, *, run_hooks: bool = True) -
 	name_of_chat = "" if message.from_me or is_group else message.push_name
 	contact = None if is_group else known.contact
 	if not is_group and not known.contact_is_up_to_date(name_of_chat):
-		contact = contacts.find_or_create(session, message.chat_jid, name_of_chat, run_hooks=run_hooks)
+		contact = contacts.find_or_create(session, message.chat_jid, name_of_chat, hooks=hooks)
 	conversation = known.conversation
 	if not conversation or (contact and known.conversation_contact is None):
 		conversation = conversations.find_or_create(
-			session, message.chat_jid, contact, name_of_chat, run_hooks=run_hooks
+			session, message.chat_jid, contact, name_of_chat, hooks=hooks
 		)
 	if message.from_me and (own := _claimed_without_id(session, conversation, message.text)):
 		take_id(own, session, message_id, message)
 		return Received(own, conversation, is_new=False)
 
 	row = message_row(session, conversation, contact, message, _quoted(session, [message]))
-	conversations.record_message(
-		conversation,
-		text=preview(message),
-		timestamp_ms=row["timestamp_ms"],
-		from_me=message.from_me,
-		is_unread=not message.from_me,
-	)
-	if run_hooks:
-		doc = frappe.get_doc({"doctype": DOCTYPE, **row})
-		doc.flags.told_by_hub = row
-		# The documents that it links to were looked up or made just now: Frappe need not do so again.
-		doc.insert(ignore_permissions=True, ignore_links=True)
-	else:
-		bulk.insert_rows(DOCTYPE, [row])
-	realtime.message(session, conversation, row["name"], row["direction"])
-	realtime.conversation(session, conversation)
+
+	def count_and_show() -> None:
+		conversations.record_message(
+			conversation,
+			text=preview(message),
+			timestamp_ms=row["timestamp_ms"],
+			from_me=message.from_me,
+			is_unread=not message.from_me,
+		)
+		realtime.message(session, conversation, row["name"], row["direction"])
+		realtime.conversation(session, conversation)
+
+	documents.insert(DOCTYPE, row, hooks, together_with=count_and_show, flags={"told_by_hub": row})
 	return Received(row["name"], conversation, is_new=True)
 
 

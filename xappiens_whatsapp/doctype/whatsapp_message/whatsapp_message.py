@@ -106,6 +106,12 @@ class WhatsAppMessage(PlainTextDocument):
 			super()._set_defaults()
 			self.update(told)
 
+	def db_insert(self, *args: Any, **kwargs: Any) -> None:
+		"""With the row, what belongs to it (`flags.together_with`): no hook runs, and perhaps commits, in between."""
+		if write := self.flags.together_with:
+			write()
+		super().db_insert(*args, **kwargs)
+
 	def before_validate(self) -> None:
 		self.content = self.content or ""
 

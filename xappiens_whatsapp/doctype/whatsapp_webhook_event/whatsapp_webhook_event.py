@@ -23,7 +23,7 @@ class WhatsAppWebhookEvent(Document):
 		event: DF.Data | None
 		event_timestamp_ms: DF.Int
 		headers: DF.SmallText | None
-		hooks_pending: DF.Link | None
+		hooks_pending: DF.SmallText | None
 		key_hash: DF.Data | None
 		message_id: DF.Data | None
 		next_attempt: DF.Datetime | None
