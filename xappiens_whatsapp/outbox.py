@@ -140,11 +140,7 @@ def _set_status(session: str, name: str, conversation: str, status: str, error: 
 	frappe.db.set_value(
 		messages.DOCTYPE,
 		{"name": name, "status": ("in", UNSETTLED)},
-		{
-			"status": status,
-			"error_message": error,
-			"claimed_at": None if status == "Pending" else times.now(),
-		},
+		{"status": status, "error_message": error, **({"claimed_at": None} if status == "Pending" else {})},
 	)
 	realtime.message_status(
 		session, conversation, name, frappe.db.get_value(messages.DOCTYPE, name, "status")

@@ -59,6 +59,7 @@ def handle_message_received(delivery: Delivery) -> Outcome:
 			timestamp_ms=payload.timestamp_ms,
 			is_edited=not payload.is_deleted,
 			is_deleted=payload.is_deleted,
+			edited_at_ms=payload.timestamp_ms,
 		)
 	messages.receive(delivery.session, payload, hooks=delivery.hooks)
 	return Outcome()

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import frappe
 from frappe import _
@@ -17,7 +17,7 @@ from frappe import _
 from xappiens_whatsapp import live, managers
 from xappiens_whatsapp.inbox_hub import payloads, records
 from xappiens_whatsapp.inbox_hub.errors import PayloadError
-from xappiens_whatsapp.store import documents, events, sessions, transaction
+from xappiens_whatsapp.store import documents, events, sessions, times, transaction
 from xappiens_whatsapp.webhook_handlers import HANDLERS, Delivery
 
 SECONDS_FOR_OTHERS = 2.0  # Inbox Hub waits for its answer meanwhile
@@ -141,6 +141,7 @@ def _process_once(name: str, event: records.Event | None, hooks: documents.Hooks
 		reason = _("There is no WhatsApp Session {0}.").format(event.session_id or event.session_hub_id)
 		return _Done(_wait(row, reason, None))
 
+	event = _with_its_time(event, row)
 	outcome = handler(Delivery(event, session, hooks))
 	if outcome.waits_for:
 		return _Done(_wait(row, outcome.waits_for, session))
@@ -154,6 +155,18 @@ def _process_once(name: str, event: records.Event | None, hooks: documents.Hooks
 def _read(row: frappe._dict) -> records.Event:
 	headers = dict(line.split(": ", 1) for line in (row.headers or "").splitlines())
 	return payloads.understand_event(json.loads(row.body), headers)
+
+
+def _with_its_time(event: records.Event, row: frappe._dict) -> records.Event:
+	"""What an event without a time of its own says was true when it came, not when it is processed: one that had to wait
+	must not undo what came after it."""
+	said_at_ms = event.timestamp_ms or times.milliseconds(row.creation)
+	payload, said = event.payload, {}
+	if payload and not payload.timestamp_ms:
+		said["timestamp_ms"] = said_at_ms
+	if event.name == "message.edited" and isinstance(payload, records.Message):
+		said["edited_at_ms"] = said_at_ms
+	return replace(event, payload=replace(payload, **said)) if said else event
 
 
 def _process_hooks(row: frappe._dict, hooks: documents.Hooks) -> _Done:

@@ -13,7 +13,7 @@ from support.linked import connect_site, link_session
 from xappiens_whatsapp import jobs, outbox, webhook_processing
 from xappiens_whatsapp.api import webhook
 from xappiens_whatsapp.api.messages import send_message
-from xappiens_whatsapp.inbox_hub import payloads
+from xappiens_whatsapp.inbox_hub import clock, payloads
 from xappiens_whatsapp.store import messages, times
 
 if TYPE_CHECKING:
@@ -119,9 +119,15 @@ def test_open_pages_hear_the_status_that_is_stored_when_the_echo_was_faster(
 	heard: list[str] = []
 
 	def echo_first(client: object, to: str, message: str) -> dict:
-		messages.receive(
-			SESSION, message_record("Hola", NUMBER, from_me=True, message_id="3EB0ECHO", status="Delivered")
+		echo = message_record(
+			"Hola",
+			NUMBER,
+			from_me=True,
+			message_id="3EB0ECHO",
+			status="Delivered",
+			timestamp_ms=clock.now_ms(),
 		)
+		messages.receive(SESSION, echo)
 		frappe.db.commit()
 		heard.clear()
 		return {"success": True, "data": {}}
@@ -171,3 +177,23 @@ def test_a_fault_of_our_own_in_the_middle_of_a_send_is_logged_without_the_text_a
 	(error,) = frappe.get_all("Error Log", {"reference_name": name}, ["method", "error"])
 	assert "RuntimeError" in error.error
 	assert text not in f"{error.method}{error.error}"
+
+
+@pytest.mark.parametrize(("minutes", "rows"), [(0, 1), (-10, 1), (20, 1), (90, 2), (-90, 2)])
+def test_message_whose_id_the_hub_never_told_takes_its_echo_but_not_what_was_written_at_another_time(
+	hub: Simulator, monkeypatch: pytest.MonkeyPatch, minutes: int, rows: int
+) -> None:
+	name = write("ok")
+	monkeypatch.setattr(
+		outbox.WhatsAppAPIClient, "send_message", lambda *_args, **_kwargs: {"success": True, "data": {}}
+	)
+	outbox.send_pending(SESSION)
+	assert (stored(name).status, stored(name).message_id) == ("Sent", None)
+	written_ms = clock.now_ms() + minutes * 60_000
+	echo = message_record("ok", NUMBER, from_me=True, message_id="3EB0OWN", timestamp_ms=written_ms)
+	page = messages.compare(SESSION, [echo], written_ms)
+	assert page.late == [echo]
+	messages.receive(SESSION, echo)
+	frappe.db.commit()
+	assert frappe.db.count(messages.DOCTYPE, {"content": "ok"}) == rows
+	assert (stored(name).message_id == "3EB0OWN") == (rows == 1)

@@ -64,6 +64,24 @@ def test_hub_counts_unread_in_the_first_sync_only(session: str) -> None:
 	assert stored("34600000002").unread_count == 0
 
 
+@pytest.mark.parametrize("order", ["message, list", "list, message"])
+def test_message_that_comes_during_the_first_sync_is_counted_once(session: str, order: str) -> None:
+	"""The Hub's count of 6 holds it."""
+	message = factories.message_record("Hola", timestamp_ms=factories.NOON_MS + 250)
+	last = records.LastMessage("Hola", factories.NOON_MS)
+	chat = factories.chat_record(unread_count=6, last_message=last)
+	for what in order.split(", "):
+		if what == "message":
+			messages.receive(session, message)
+		else:
+			conversations.upsert(session, [chat], is_first_sync=True)
+	assert stored().unread_count == 6
+	messages.receive(session, factories.message_record("¿Hola?", timestamp_ms=factories.NOON_MS + 5000))
+	assert stored().unread_count == 7
+	conversations.upsert(session, [chat], is_first_sync=True)  # the first sync begins anew
+	assert stored().unread_count == 7
+
+
 def test_what_is_not_said_leaves_name_and_flags(session: str) -> None:
 	full = factories.chat_record(name="Ventas", is_pinned=True, is_archived=True, is_muted=True)
 	conversations.upsert(session, [full], is_first_sync=True)

@@ -374,3 +374,12 @@ def test_message_of_a_group_names_no_contact_that_its_processor_happens_to_be_re
 	row = row_of(messages.receive(session, message).name)
 	frappe.set_user("Administrator")
 	assert (row.contact, row.reference_doctype) == (None, default)
+
+
+def test_equal_words_of_one_second_are_told_apart_by_the_hubs_numbers_when_they_come_live_too(
+	session: str,
+) -> None:
+	pair = [factories.message_record("👍", message_id="", hub_id=number) for number in (101, 102)]
+	for message in (*pair, *pair):
+		messages.receive(session, message)
+	assert sorted(frappe.get_all(MESSAGE, pluck="hub_message_id")) == [101, 102]

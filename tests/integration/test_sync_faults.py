@@ -373,3 +373,81 @@ def test_a_list_that_is_older_than_an_event_does_not_undo_it() -> None:
 	assert listed(False, 2_000_001) is False
 	conversations.apply_flag(SESSION, records.ChatFlag(jid, True, timestamp_ms=2_000_000))
 	assert frappe.db.get_value("WhatsApp Conversation", name, "is_archived") == 0
+
+
+@pytest.mark.simulator(**SMALL)
+@pytest.mark.parametrize("path", [CONTACTS, f"/api/messages/{SESSION}/chats"])
+def test_a_list_that_is_cut_off_by_its_server_is_not_called_complete(simulator: Simulator, path: str) -> None:
+	simulator.reset(**{**SMALL, "chats": 120, "messages": 0})
+	linked(simulator)
+	simulator.faults(ignore_page={"path": path})
+	answer = sync_session_complete(SESSION)
+	assert (answer["status"], answer["is_complete"]) == ("Completed", False)
+	assert "repeats a page" in sync_runs.load(answer["sync_run"]).notes
+
+	simulator.clear_faults()
+	answer = sync_session_complete(SESSION)
+	assert answer["is_complete"]
+	assert (count("Contact"), count("Conversation")) == (120, 120)
+
+
+@pytest.mark.simulator(**SMALL)
+@pytest.mark.parametrize(
+	"fault",
+	[
+		{"repeat_page": {}},
+		{"no_totals": {}},
+		{"wrong_total": {"total": 0}},
+		{"wrong_total": {"total": 7}},
+		{"cap_limit": {"limit": 20, "path": CONTACTS}},  # a list that tells no total gives no hint of it
+		{"shuffled_rows": {}},
+	],
+	ids=["each page twice", "no totals", "total of 0", "total too small", "short pages", "shuffled"],
+)
+def test_a_server_with_odd_pages_loses_no_row(simulator: Simulator, fault: dict) -> None:
+	simulator.reset(**{**SMALL, "chats": 120, "messages": 60})
+	connect_site(simulator, sync_recent_chats=2, sync_messages_per_chat=60)
+	link_session(simulator)
+	simulator.faults(**fault)
+	answer = sync_session_complete(SESSION)
+	assert (answer["status"], answer["is_complete"]) == ("Completed", True)
+	assert (count("Contact"), count("Conversation"), count("Message")) == (120, 120, 120)
+
+
+@pytest.mark.simulator(**SMALL)
+def test_who_has_lost_the_run_stores_nothing_and_says_nothing(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	linked(simulator)
+	heard: list[tuple] = []
+	monkeypatch.setattr(sync_runs.realtime, "sync_progress", lambda *told: heard.append(told))
+	fetch = engine.phases.fetch
+
+	def fetch_and_lose(*arguments: object) -> object:
+		fetched = fetch(*arguments)
+		frappe.db.set_value("WhatsApp Sync Run", {"session": SESSION}, "claim", "somebody else")
+		frappe.db.commit()
+		return fetched
+
+	monkeypatch.setattr(engine.phases, "fetch", fetch_and_lose)
+	monkeypatch.setattr(rounds, "SLEEP_SECONDS", 0)
+	request_sync(SESSION, "Manual")
+	frappe.db.commit()
+	run = run_now()
+	assert (run.state, run.claim, run.cursor) == ("Running", "somebody else", {})
+	assert (count("Contact"), count("Conversation"), heard) == (0, 0, [])
+
+
+@pytest.mark.simulator(**SMALL)
+def test_a_run_that_was_lost_is_not_declared_failed(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	linked(simulator)
+	heard: list[tuple] = []
+	monkeypatch.setattr(sync_runs.realtime, "sync_progress", lambda *told: heard.append(told))
+	run = sync_runs.open_run(SESSION, "Manual")
+	lost = sync_runs.claim(run)
+	frappe.db.set_value("WhatsApp Sync Run", run, "claim", "somebody else")
+	sync_runs.finish(lost, error="no answer")
+	frappe.db.commit()
+	assert (sync_runs.load(run).state, heard) == ("Running", [])

@@ -109,3 +109,24 @@ def test_only_who_may_read_a_chat_loads_its_history(simulator: Simulator) -> Non
 	with pytest.raises(frappe.PermissionError):
 		sync_conversation_history(chat.name)
 	assert not calls(simulator)
+
+
+@pytest.mark.simulator(**LONG)
+@pytest.mark.parametrize("fault", ["ignore_page", "empty"])
+def test_what_a_hub_keeps_back_of_a_chat_can_be_asked_for_again(simulator: Simulator, fault: str) -> None:
+	chat = synced(simulator)
+	path = f"/api/messages/{SESSION}/346*"
+	if fault == "empty":
+		frappe.db.set_value("WhatsApp Conversation", chat.name, "history_offset", 0)
+		frappe.db.commit()
+		nothing = {"success": True, "data": {"messages": [], "total": 0, "page": 1}}
+		simulator.faults(not_object={"path": path, "body": nothing})
+	else:
+		simulator.faults(ignore_page={"path": path})
+	answer = sync_conversation_history(chat.name)
+	assert (answer["created"], count("Message", conversation=chat.name)) == (0, 50)
+
+	simulator.clear_faults()
+	while sync_conversation_history(chat.name)["has_more"]:
+		pass
+	assert count("Message", conversation=chat.name) == 170

@@ -134,11 +134,69 @@ def test_what_a_hub_that_repeats_its_pages_keeps_back_comes_when_it_does_not(sim
 	assert count("Message", content=("like", "perdido%")) == 50
 	assert run.messages_errors == 1
 	assert "repeats a page" in run.notes
-	assert len(calls(simulator)) == 1 + 2
+	assert len(calls(simulator)) == 1 + 3  # it is asked again, in case it repeats a page once
 
 	simulator.clear_faults()
 	sync_what_is_new()
 	assert count("Message", content=("like", "perdido%"), is_history=0) == 120
+
+
+@pytest.mark.simulator(**SMALL)
+def test_a_row_without_a_time_does_not_end_the_search_for_what_was_missed(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	synced(simulator)
+	chat = chats()[0]
+	simulator.incoming(
+		SESSION, chat=chat.chat_id, text="perdido", count=120, webhook=False, timestamp_ms=ago_ms(5)
+	)
+	ask = WhatsAppAPIClient.get_chat_messages
+
+	def with_an_odd_row(client: WhatsAppAPIClient, chat: str, **paging: int) -> dict:
+		answer = ask(client, chat, **paging)
+		for key in ("timestamp", "messageTimestamp", "sentAt", "createdAt"):
+			if key in answer["data"]["messages"][3]:
+				answer["data"]["messages"][3][key] = 0
+				answer["data"]["messages"][3].record = None
+		return answer
+
+	monkeypatch.setattr(WhatsAppAPIClient, "get_chat_messages", with_an_odd_row)
+	sync_what_is_new()
+	assert count("Message", content=("like", "perdido%")) == 120
+
+
+@pytest.mark.simulator(**SMALL)
+def test_what_a_chat_is_said_to_hold_but_does_not_list_yet_is_looked_for_once_more(
+	simulator: Simulator,
+) -> None:
+	synced(simulator)
+	chat = chats()[0]
+	simulator.incoming(
+		SESSION, chat=chat.chat_id, text="perdido", count=3, webhook=False, timestamp_ms=ago_ms(5)
+	)
+	nothing = {"success": True, "data": {"messages": [], "total": 0, "page": 1}}
+	simulator.faults(not_object={"path": f"/api/messages/{SESSION}/346*", "body": nothing})
+	sync_what_is_new()
+	assert len(calls(simulator)) == 1 + 1
+	simulator.clear_faults()
+	sync_what_is_new()
+	assert count("Message", content=("like", "perdido%"), is_history=0) == 3
+
+
+@pytest.mark.simulator(**SMALL)
+def test_what_a_chat_never_lists_costs_two_calls_and_no_more(simulator: Simulator) -> None:
+	synced(simulator)
+	chat = chats()[0]
+	simulator.incoming(SESSION, chat=chat.chat_id, text="perdido", webhook=False, timestamp_ms=ago_ms(5))
+	nothing = {"success": True, "data": {"messages": [], "total": 0, "page": 1}}
+	simulator.faults(not_object={"path": f"/api/messages/{SESSION}/346*", "body": nothing})
+	for _turn in range(3):
+		sync_what_is_new()
+		# As if the sync had been half an hour ago.
+		synced_until_ms = clock.now_ms() + 30 * MINUTE_MS
+		frappe.db.set_value("WhatsApp Session", SESSION, "synced_until_ms", synced_until_ms)
+		frappe.db.commit()
+	assert len([path for path in calls(simulator) if path != CHATS]) == 2
 
 
 @pytest.mark.simulator(**SMALL)
@@ -294,10 +352,10 @@ def test_webhooks_and_a_sync_at_the_same_time_store_each_message_once(
 	connect_site(simulator, web)
 	link_session(simulator)
 	sync_session_complete(SESSION)
-	before, some = count("Message"), chats(6)
+	before, some, each = count("Message"), chats(4), 3
 	simulator.hold()
 	for chat in some:
-		simulator.incoming(SESSION, chat=chat.chat_id, text="a la vez", count=5)
+		simulator.incoming(SESSION, chat=chat.chat_id, text="a la vez", count=each)
 
 	def sync() -> None:
 		with bench.connected():
@@ -311,9 +369,9 @@ def test_webhooks_and_a_sync_at_the_same_time_store_each_message_once(
 
 	run = wait_for_sync(SESSION, runs=2)
 	assert run.state == "Completed"
-	assert count("Message") == before + 5 * len(some)
+	assert count("Message") == before + each * len(some)
 	for chat in some:
 		unread = frappe.db.get_value("WhatsApp Conversation", chat.name, "unread_count")
-		assert unread == chat.unread_count + 5
+		assert unread == chat.unread_count + each
 	worker.drain()
-	assert len(told()) == 5 * len(some)
+	assert len(told()) == each * len(some)

@@ -177,9 +177,8 @@ def _work_until(run: str, session: str, deadline: float | None) -> bool:
 
 	With a deadline no page and no wait takes long, and the first pause hands over. Returns whether the run has ended.
 	"""
-	client = WhatsAppAPIClient(
-		session, lane="background", patience_seconds=0 if deadline else None, is_brisk=bool(deadline)
-	)
+	# Without patience: who waited for the Hub within a call would show no heartbeat and lose the run to the minute job.
+	client = WhatsAppAPIClient(session, lane="background", patience_seconds=0, is_brisk=bool(deadline))
 	while deadline is None or time.monotonic() < deadline:
 		claim = sync_runs.claim(run)
 		frappe.db.commit()
@@ -238,7 +237,9 @@ def _what_is_missing(run: frappe._dict) -> list[str]:
 		)
 	if errors := sum(sync_runs.counts_of(run, phase)["errors"] for phase in PHASES):
 		missing.append(
-			_("{0} rows could not be understood or stored; the notes of the sync run say why.").format(errors)
+			_(
+				"{0} rows or pages could not be understood or stored; the notes of the sync run say why."
+			).format(errors)
 		)
 	return missing
 

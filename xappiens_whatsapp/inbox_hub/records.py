@@ -80,6 +80,7 @@ class Contact:
 	labels: tuple[str, ...] | None = None
 	first_seen_ms: int | None = None
 	last_seen_ms: int | None = None
+	timestamp_ms: int | None = None  # when the Hub said so; None in a list
 
 	@property
 	def display_name(self) -> str:
@@ -141,6 +142,7 @@ class Message:
 	quoted: Quoted | None = None
 	is_edited: bool = False
 	is_deleted: bool = False
+	edited_at_ms: int | None = None  # None in a list
 
 	@property
 	def has_conversation(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import frappe
 
-from xappiens_whatsapp.inbox_hub import jids, records
+from xappiens_whatsapp.inbox_hub import clock, jids, records
 from xappiens_whatsapp.store import bulk, documents, times
 from xappiens_whatsapp.store.keys import key_hash, name_of
 
@@ -33,16 +33,19 @@ FLAGS = {
 }
 FLAG_DEFAULTS = {"is_wa_contact": 1}
 # What `_changes` looks at, whatever is said.
-NAMES = ("contact_name", "phone_number", "pushname", "short_name", "verified_name")
+NAMES = ("contact_name", "phone_number", "pushname", "short_name", "verified_name", "said_at_ms")
 COLUMNS = tuple(dict.fromkeys((*NAMES, "labels", "last_seen", *TEXTS, *FLAGS)))
 
 
-def upsert(session: str, contacts: Sequence[records.Contact]) -> bulk.Counts:
+def upsert(
+	session: str, contacts: Sequence[records.Contact], *, fetched_at_ms: int | None = None
+) -> bulk.Counts:
 	"""Store a page of contacts: one SELECT, one INSERT of the new, one UPDATE of the changed.
 
 	Args:
 		session: the session's name.
 		contacts: the page, in the Hub's order; of one JID the last counts.
+		fetched_at_ms: when the page was asked for, by default now: of whom something was heard later is left alone.
 
 	Returns:
 		How many were processed, created and updated.
@@ -54,7 +57,13 @@ def upsert(session: str, contacts: Sequence[records.Contact]) -> bulk.Counts:
 	new = [
 		_new_row(session, hash_, contact, now) for hash_, contact in by_hash.items() if hash_ not in stored
 	]
-	changes = bulk.locked_changes(DOCTYPE, stored, columns, lambda row: _changes(row, by_hash[row.key_hash]))
+	asked_at = fetched_at_ms or clock.now_ms()
+	changes = bulk.locked_changes(
+		DOCTYPE,
+		stored,
+		columns,
+		lambda row: _changes(row, by_hash[row.key_hash]) if row.said_at_ms <= asked_at else {},
+	)
 	bulk.insert_rows(DOCTYPE, new)
 	bulk.update_rows(DOCTYPE, changes)
 	return bulk.Counts(processed=len(contacts), created=len(new), updated=len(changes))
@@ -85,7 +94,7 @@ def apply(session: str, record: records.Contact, *, hooks: documents.Hooks | Non
 
 	Args:
 		session: the session's name.
-		record: what is said; empty parts change nothing.
+		record: what is said, unless something later is known; empty parts change nothing.
 		hooks: of other apps, whether they run for a new one; by default they do.
 
 	Returns:
@@ -94,7 +103,11 @@ def apply(session: str, record: records.Contact, *, hooks: documents.Hooks | Non
 	hash_ = key_hash(session, record.jid)
 	row = bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_)
 	if row:
-		if change := _changes(row, record):
+		said_at_ms = record.timestamp_ms or 0
+		change = _changes(row, record) if not said_at_ms or said_at_ms >= row.said_at_ms else {}
+		if said_at_ms > row.said_at_ms:
+			change["said_at_ms"] = said_at_ms
+		if change:
 			bulk.update_rows(DOCTYPE, {row.name: change})
 			_rename_conversation(hash_, row.contact_name, change.get("contact_name"))
 		return row.name
@@ -194,6 +207,7 @@ def _new_row(session: str, hash_: str, contact: records.Contact, now: datetime) 
 		"first_seen": times.site_datetime(contact.first_seen_ms) or now,
 		"last_seen": times.site_datetime(contact.last_seen_ms),
 		"last_sync": now,
+		"said_at_ms": contact.timestamp_ms or 0,
 	}
 	row.update({column: getattr(contact, attribute) for column, attribute in TEXTS.items()})
 	for column, attribute in FLAGS.items():

@@ -34,6 +34,8 @@ COLUMNS = (
 	"last_message_timestamp_ms",
 	"flag_timestamp_ms",
 	"hub_last_message_ms",
+	"unread_count",
+	"unread_counted_until_ms",
 	"status",
 	*FLAGS,
 )
@@ -53,8 +55,8 @@ def upsert(
 	Args:
 		session: the session's name.
 		chats: the page, in the Hub's order; of one JID the last counts.
-		is_first_sync: take the Hub's unread count. Later the counts move with the messages, and what a sync finds
-			missing is counted when its message is stored.
+		is_first_sync: take the Hub's unread count, which counts the messages up to the chat's last one. Later the counts
+			move with the messages, and what a sync finds missing is counted when its message is stored.
 		fetched_at_ms: when the page was asked for, by default now: what was heard later of a flag is kept.
 
 	Returns:
@@ -69,7 +71,7 @@ def upsert(
 		if hash_ not in stored
 	]
 	changes = bulk.locked_changes(
-		DOCTYPE, stored, COLUMNS, lambda row: _changes(row, by_hash[row.key_hash], said_at)
+		DOCTYPE, stored, COLUMNS, lambda row: _changes(row, by_hash[row.key_hash], said_at, is_first_sync)
 	)
 	bulk.insert_rows(DOCTYPE, new)
 	bulk.update_rows(DOCTYPE, changes)
@@ -152,7 +154,7 @@ def record_message(
 	frappe.db.sql(
 		"""
 		UPDATE `tabWhatsApp Conversation` SET
-			unread_count = unread_count + %(unread)s,
+			unread_count = unread_count + IF(%(ms)s > unread_counted_until_ms, %(unread)s, 0),
 			total_messages = total_messages + 1,
 			last_message = IF(%(ms)s >= last_message_timestamp_ms, %(text)s, last_message),
 			last_message_time = IF(%(ms)s >= last_message_timestamp_ms, %(time)s, last_message_time),
@@ -251,7 +253,7 @@ def mark_read(session: str, conversation: str) -> None:
 	realtime.conversation(session, conversation)
 
 
-def apply_flag(session: str, flag: records.ChatFlag, *, hooks: documents.Hooks | None = None) -> str:
+def apply_flag(session: str, flag: records.ChatFlag, *, hooks: documents.Hooks | None = None) -> str | None:
 	"""Archive a conversation or take it out, unless something later is known. It is created if it is new.
 
 	Args:
@@ -260,8 +262,10 @@ def apply_flag(session: str, flag: records.ChatFlag, *, hooks: documents.Hooks |
 		hooks: of other apps, whether they run for a new conversation; by default they do.
 
 	Returns:
-		The name of the conversation.
+		The name of the conversation; None for stories, broadcasts and newsletters, which have none.
 	"""
+	if not has_conversation(flag.chat_jid):
+		return None
 	name = find_or_create(session, flag.chat_jid, None, hooks=hooks)
 	known = frappe.db.get_value(DOCTYPE, name, "flag_timestamp_ms", for_update=True)
 	if not flag.timestamp_ms or flag.timestamp_ms >= known:
@@ -292,6 +296,15 @@ def _last_message_columns(last: records.LastMessage) -> dict[str, Any]:
 	}
 
 
+def _unread_columns(chat: records.Chat) -> dict[str, Any]:
+	"""The Hub's count, and up to which message it counts. (Many of its times have no milliseconds.)"""
+	last_ms = (chat.last_message.timestamp_ms or 0) if chat.last_message else 0
+	return {
+		"unread_count": chat.unread_count or 0,
+		"unread_counted_until_ms": last_ms if last_ms % 1000 or not last_ms else last_ms + 999,
+	}
+
+
 def _new_row(session: str, hash_: str, chat: records.Chat, take_unread: bool) -> dict[str, Any]:
 	return {
 		"name": name_of(hash_),
@@ -301,7 +314,7 @@ def _new_row(session: str, hash_: str, chat: records.Chat, take_unread: bool) ->
 		"contact_name": chat.name or placeholder_name(chat.jid, chat.phone_number),
 		"phone_number": chat.phone_number,
 		"is_group": int(chat.is_group),
-		"unread_count": (chat.unread_count or 0) if take_unread else 0,
+		**(_unread_columns(chat) if take_unread else _unread_columns(records.Chat(chat.jid))),
 		"mute_expiration": times.site_datetime(chat.mute_expiration_ms),
 		"first_message_time": times.site_datetime(chat.first_message_ms),
 		"last_synced_at": times.now(),
@@ -313,12 +326,15 @@ def _new_row(session: str, hash_: str, chat: records.Chat, take_unread: bool) ->
 	}
 
 
-def _changes(row: frappe._dict, chat: records.Chat, said_at_ms: int) -> dict[str, Any]:
+def _changes(row: frappe._dict, chat: records.Chat, said_at_ms: int, is_first_sync: bool) -> dict[str, Any]:
 	"""Columns of a stored conversation that are to change, with their new values.
 
 	A page of a list speaks of the moment when it was asked for: an event that came since knows better.
 	"""
 	new: dict[str, Any] = {}
+	counted = _unread_columns(chat)
+	if is_first_sync and not row.unread_counted_until_ms and row.unread_count <= counted["unread_count"]:
+		new.update(counted)  # a message that came before its chat was listed made the conversation
 	if chat.name:
 		new["contact_name"] = chat.name
 	if chat.phone_number:

@@ -27,6 +27,7 @@ COLUMNS = (
 	"failed_at",
 	"hub_message_id",
 	"is_edited",
+	"edited_at_ms",
 	"is_deleted",
 	"is_starred",
 	"has_media",
@@ -40,6 +41,7 @@ LISTED_COLUMNS = (
 	"content",
 	"hub_message_id",
 	"is_edited",
+	"edited_at_ms",
 	"is_deleted",
 	"is_starred",
 	"media_url",
@@ -87,7 +89,6 @@ def message_row(
 	timestamp_ms = message.timestamp_ms or clock.now_ms()
 	status = message.status or ("Sent" if message.from_me else "Delivered")
 	sender = message.sender_jid or ("" if message.from_me else message.chat_jid)
-	is_group = jids.is_group(message.chat_jid)
 	media, location, quoted = message.media, message.location, message.quoted
 	return {
 		"name": name_of(hash_),
@@ -107,7 +108,7 @@ def message_row(
 		"from_me": int(message.from_me),
 		"from_number": "" if message.from_me else jids.phone_of(sender),
 		"to_number": jids.phone_of(message.chat_jid) if message.from_me else "",
-		"participant": sender if is_group and not message.from_me else "",
+		"participant": participant_of(message),
 		"sender_name": "" if message.from_me else message.push_name,
 		"sent_at": times.site_datetime(timestamp_ms) if message.from_me and status != "Pending" else None,
 		"delivered_at": None,
@@ -118,6 +119,7 @@ def message_row(
 		"is_forwarded": int(message.is_forwarded),
 		"is_starred": int(message.is_starred),
 		"is_edited": int(message.is_edited),
+		"edited_at_ms": message.edited_at_ms or 0,
 		"is_deleted": int(message.is_deleted),
 		"quoted_message_id": quoted.message_id if quoted else "",
 		"quoted_message": quoted_names.get(quoted.message_id) if quoted else None,
@@ -132,6 +134,11 @@ def message_row(
 		"location_latitude": location.latitude if location else 0,
 		"location_longitude": location.longitude if location else 0,
 	}
+
+
+def participant_of(message: records.Message) -> str:
+	"""Who wrote a message of a group, "" in other chats and where it is not said."""
+	return message.sender_jid if jids.is_group(message.chat_jid) and not message.from_me else ""
 
 
 def content_hash(session: str, message: records.Message) -> str:
@@ -151,8 +158,8 @@ def changes(row: frappe._dict, message: records.Message) -> dict[str, Any]:
 		found.update(status_changes(row, message.status, None, message.error))
 	if message.hub_id and not row.hub_message_id:
 		found["hub_message_id"] = message.hub_id
-	if message.is_edited and (not row.is_edited or message.text != row.content):
-		found.update(is_edited=1, content=message.text)
+	if message.is_edited and (message.edited_at_ms or row.edited_at_ms) >= row.edited_at_ms:
+		found.update(_edit(row, message))
 	elif message.text and not row.content and not row.is_deleted:
 		found["content"] = message.text
 	if message.is_deleted and not row.is_deleted:
@@ -164,6 +171,16 @@ def changes(row: frappe._dict, message: records.Message) -> dict[str, Any]:
 			has_media=1, media_url=message.media.url, media_type=message.media.kind, media_state="Remote"
 		)
 	return found
+
+
+def _edit(row: frappe._dict, message: records.Message) -> dict[str, Any]:
+	"""The columns of an edit that is not older than the last one. One that does not say the new text leaves the old one."""
+	said = {
+		"is_edited": 1,
+		"content": message.text or row.content,
+		"edited_at_ms": message.edited_at_ms or row.edited_at_ms,
+	}
+	return {column: value for column, value in said.items() if value != row[column]}
 
 
 def status_changes(row: frappe._dict, status: str, reached_at_ms: int | None, error: str) -> dict[str, Any]:

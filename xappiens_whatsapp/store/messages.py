@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import frappe
 
 from xappiens_whatsapp import realtime
 from xappiens_whatsapp.inbox_hub import clock, jids, records
-from xappiens_whatsapp.store import bulk, contacts, conversations, documents, message_rows, statuses
+from xappiens_whatsapp.store import bulk, contacts, conversations, documents, message_rows, statuses, times
 from xappiens_whatsapp.store.keys import key_hash, name_of
 from xappiens_whatsapp.store.message_rows import (
 	COLUMNS,
@@ -28,6 +29,10 @@ from xappiens_whatsapp.store.message_rows import (
 
 DOCTYPE = "WhatsApp Message"
 MADE_ID = "NOID-"  # how ids begin that this app made, since the Hub gave none
+# Our own messages that have left, or may have, and are known by no id. Their echo comes soon after they were claimed: what
+# is written later, even with the same words, is another message. (The Hub's clock may differ from ours.)
+UNIDENTIFIED = ("Sending", "Unconfirmed", "Sent")
+ECHO_WITHIN = timedelta(minutes=30)
 
 
 @dataclass(slots=True)
@@ -145,7 +150,7 @@ def receive(
 		conversation = conversations.find_or_create(
 			session, message.chat_jid, contact, name_of_chat, hooks=hooks
 		)
-	if message.from_me and (own := _claimed_without_id(session, conversation, message.text)):
+	if message.from_me and (own := _claimed_without_id(session, conversation, message)):
 		take_id(own, session, message_id, message)
 		return Received(own, conversation, is_new=False)
 
@@ -241,6 +246,8 @@ def _look_up(session: str, message: records.Message, hash_: str) -> _Known:
 		LEFT JOIN `tabWhatsApp Message` message ON message.key_hash = %(key)s
 		LEFT JOIN `tabWhatsApp Message` listed ON listed.session = %(session)s AND listed.content_hash = %(content)s
 			AND (listed.message_id LIKE %(no_id)s OR NOT %(has_id)s)
+			AND (listed.hub_message_id IN (0, %(hub_id)s) OR NOT %(hub_id)s)
+			AND (IFNULL(listed.participant, '') IN ('', %(participant)s) OR %(participant)s = '')
 		LEFT JOIN `tabWhatsApp Contact` contact ON contact.key_hash = %(chat)s
 		LEFT JOIN `tabWhatsApp Conversation` chat ON chat.key_hash = %(chat)s
 		ORDER BY listed.creation LIMIT 1
@@ -253,6 +260,8 @@ def _look_up(session: str, message: records.Message, hash_: str) -> _Known:
 			"content": message_rows.content_hash(session, message),
 			"no_id": f"{MADE_ID}%",
 			"has_id": bool(message.message_id),
+			"hub_id": message.hub_id or 0,
+			"participant": message_rows.participant_of(message),
 			"chat": key_hash(session, message.chat_jid),
 		},
 	)
@@ -283,7 +292,7 @@ def _add_to(session: str, name: str, conversation: str, message: records.Message
 	if not changes:
 		return
 	frappe.db.set_value(DOCTYPE, name, changes)
-	if changes.keys() & {"is_edited", "is_deleted"}:
+	if (message.is_edited or message.is_deleted) and changes.keys() & {"content", "is_edited", "is_deleted"}:
 		before, after = row_preview(row), row_preview({**row, **changes})
 		conversations.change_preview(conversation, timestamp_ms=row.timestamp_ms, before=before, after=after)
 		realtime.conversation(session, conversation)
@@ -311,7 +320,7 @@ def _rows_under_another_id(
 	contents = {id(message): message_rows.content_hash(session, message) for message in messages}
 	rows = frappe.db.sql(
 		f"""
-		SELECT name, key_hash, content_hash, {", ".join(f"`{column}`" for column in COLUMNS)}
+		SELECT name, key_hash, content_hash, participant, {", ".join(f"`{column}`" for column in COLUMNS)}
 		FROM `tabWhatsApp Message`
 		WHERE session = %(session)s AND (content_hash IN %(contents)s OR hub_message_id IN %(hub_ids)s)
 		ORDER BY creation, name
@@ -332,6 +341,9 @@ def _rows_under_another_id(
 				return False  # both have an id, and not the same
 			if message.hub_id and row.hub_message_id:
 				return message.hub_id == row.hub_message_id
+			participant = message_rows.participant_of(message)
+			if participant and row.participant and participant != row.participant:
+				return False
 			return row.content_hash == contents[id(message)]
 
 		if row := next(filter(is_same, free), None):
@@ -348,7 +360,7 @@ def _texts_without_id(session: str) -> set[str]:
 			{
 				"session": session,
 				"direction": OUTGOING,
-				"status": ("in", ("Sending", "Unconfirmed")),
+				"status": ("in", UNIDENTIFIED),
 				"message_id": ("is", "not set"),
 			},
 			pluck="content",
@@ -368,8 +380,9 @@ def _has_made_id(row: frappe._dict) -> bool:
 	return (row.message_id or "").startswith(MADE_ID)
 
 
-def _claimed_without_id(session: str, conversation: str, text: str) -> str | None:
-	"""Our own message of which this is the echo: sent or being sent, with the same text, whose id is not known yet.
+def _claimed_without_id(session: str, conversation: str, message: records.Message) -> str | None:
+	"""Our own message of which this is the echo: sent or being sent, with the same text, whose id is not known yet. It and its
+	conversation are locked then.
 
 	The texts are compared here: to the database "Sí" and "si", or two emoji, are the same.
 	"""
@@ -378,17 +391,27 @@ def _claimed_without_id(session: str, conversation: str, text: str) -> str | Non
 		{
 			"session": session,
 			"direction": OUTGOING,
-			"status": ("in", ("Sending", "Unconfirmed")),
+			"status": ("in", UNIDENTIFIED),
 			"conversation": conversation,
 			"message_id": ("is", "not set"),
 		},
-		["name", "content"],
+		["name", "content", "status", "claimed_at"],
 		as_dict=True,
 		order_by="creation asc",
 	)
+	written_at = times.site_datetime(message.timestamp_ms)
+
+	def may_be(own: frappe._dict) -> bool:
+		if not own.claimed_at:  # of another version of this app
+			is_near = own.status != "Sent"
+		else:
+			is_near = not written_at or abs(written_at - own.claimed_at) <= ECHO_WITHIN
+		return is_near and own.content.strip() == message.text.strip()
+
+	candidates = [own.name for own in candidates if may_be(own)]
+	if candidates:
+		conversations.lock(conversation)
 	for own in candidates:
-		if own.content.strip() == text.strip() and not frappe.db.get_value(
-			DOCTYPE, own.name, "message_id", for_update=True
-		):
-			return own.name
+		if not frappe.db.get_value(DOCTYPE, own, "message_id", for_update=True):
+			return own
 	return None

@@ -87,6 +87,8 @@ def apply_status(session: str, record: records.Session) -> StatusChange:
 		events.release_waiting(session, record.hub_id)
 	if record.phone_number and record.phone_number != stored.phone_number:
 		changes["phone_number"] = record.phone_number
+		if stored.phone_number:
+			changes.update(_forget_how_far_it_is_synced(session))
 	last_seen = times.site_datetime(record.last_activity_ms)
 	if last_seen and (not stored.last_seen or last_seen > stored.last_seen):
 		changes["last_seen"] = last_seen
@@ -114,6 +116,23 @@ def apply_status(session: str, record: records.Session) -> StatusChange:
 	if status != stored.status:
 		realtime.session_status(session, status)
 	return StatusChange(stored.status, status)
+
+
+def _forget_how_far_it_is_synced(session: str) -> dict[str, object]:
+	"""Another number was linked: what it brings is history, as with any number's first sync, not news that nobody read.
+
+	Returns:
+		The session's columns to change.
+	"""
+	frappe.db.sql(
+		"""
+		UPDATE `tabWhatsApp Conversation`
+		SET hub_last_message_ms = 0, messages_synced_ms = 0, history_offset = 0, history_complete = 0
+		WHERE session = %s
+		""",
+		session,
+	)
+	return {"history_until_ms": 0, "synced_until_ms": 0, "last_sync": None, "contacts_synced_at": None}
 
 
 def store_qr(session: str, qr: records.QRCode, said_at_ms: int | None) -> bool:

@@ -251,18 +251,9 @@ def release(claim: Claim, *, resume_in: float = 0) -> None:
 def finish(claim: Claim, *, error: str = "") -> None:
 	"""End the run: Completed, or Failed with the reason. The caller commits."""
 	state = "Failed" if error else "Completed"
-	_set_if_held(
-		claim,
-		{
-			"claim": None,
-			"state": state,
-			"error": error,
-			"finished_at": times.now(),
-			"cursor": None,
-			"resume_at": None,
-		},
-	)
-	realtime.sync_progress(claim.session, claim.run, state, "", 0, 0)
+	values = {"state": state, "error": error, "finished_at": times.now(), "cursor": None, "resume_at": None}
+	if _set_if_held(claim, {"claim": None, **values}):
+		realtime.sync_progress(claim.session, claim.run, state, "", 0, 0)
 
 
 def wanted() -> list[Wanted]:
@@ -321,6 +312,9 @@ def _holds(claim: Claim) -> bool:
 	return bool(found) and found[0][0] == claim.token
 
 
-def _set_if_held(claim: Claim, values: dict[str, Any]) -> None:
-	if frappe.db.get_value(DOCTYPE, claim.run, "claim", for_update=True) == claim.token:
+def _set_if_held(claim: Claim, values: dict[str, Any]) -> bool:
+	"""Returns whether the run is still this worker's, and so was changed."""
+	is_held = frappe.db.get_value(DOCTYPE, claim.run, "claim", for_update=True) == claim.token
+	if is_held:
 		frappe.db.set_value(DOCTYPE, claim.run, values)
+	return is_held

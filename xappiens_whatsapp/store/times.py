@@ -18,6 +18,11 @@ def site_datetime(timestamp_ms: int | None) -> datetime | None:
 	return clock.to_site_time(timestamp_ms, _time_zone())
 
 
+def milliseconds(moment: datetime) -> int:
+	"""Epoch milliseconds of a naive time on the site's clock."""
+	return clock.from_site_time(moment, _time_zone())
+
+
 def now() -> datetime:
 	"""The time on the site's clock, naive."""
 	return datetime.now(ZoneInfo(_time_zone())).replace(tzinfo=None)

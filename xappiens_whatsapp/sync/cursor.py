@@ -29,6 +29,7 @@ class Visits:
 	total: int = 0
 	began_ms: int = 0  # when the first page of the present chat was asked for
 	is_at_mark: bool = False  # the pages of the present chat so far lead back to its mark
+	newest_ms: int = 0  # the latest message that the pages of the present chat brought so far
 	has_failed: bool = False  # a message of the present chat could not be stored
 
 	@classmethod

@@ -22,6 +22,7 @@ class Fetched:
 	late: Sequence[records.Message] = ()
 	errors: Sequence[records.RecordError] = ()
 	notes: Sequence[str] = ()
+	is_news: bool = True  # of messages: some of them were not stored before
 	left_out: str = ""  # one of sync_runs.LEFT_OUT
 	late_created: int = 0
 	late_failed: int = 0

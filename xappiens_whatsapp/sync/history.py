@@ -66,10 +66,14 @@ def load_older(
 		answer = client.get_chat_messages(chat.chat_id, page=pager.page, limit=PAGE_SIZE)
 		page = payloads.parse_messages(answer, chat_jid=chat.chat_id)
 		found, listed = (page.records, page.reactions) if pager.advance(page, PAGE_SIZE) else ((), ())
+		has_more = not pager.is_done or pager.is_cut_off
 
 		def note(fetched: Fetched) -> None:
 			read_marks.note_history(
-				conversation, fetched=pager.seen, is_complete=pager.is_done and not fetched.late_failed
+				conversation,
+				# What is all known may be another page than the one that was asked for.
+				fetched=pager.seen if fetched.is_news else 0,
+				is_complete=pager.is_done and not has_more and bool(pager.seen) and not fetched.late_failed,
 			)
 
 		fetched = visits.storing(chat.session, line_ms, found, page.errors, note, listed)
@@ -79,7 +83,7 @@ def load_older(
 		frappe.db.commit()
 		loaded.counts.add(counts)
 		brought, empty = (brought + 1, empty) if counts.created else (brought, empty + 1)
-	loaded.has_more = not pager.is_done
+		loaded.has_more = has_more
 	if loaded.counts.created:
 		transaction.repeated(lambda: conversations.recount(chat.session, conversation))
 		frappe.db.commit()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from xappiens_whatsapp.inbox_hub import records
 
+REPEATS = 2  # of one page, in a row: this server gives nothing else
+
 
 @dataclass(slots=True)
 class Pager:
@@ -21,6 +23,8 @@ class Pager:
 	fingerprint: str = ""
 	total: int = 0
 	is_done: bool = False
+	repeats: int = 0  # how often the last page came again
+	has_moved: bool = False  # a second page came that was another one than the first
 
 	def advance(self, page: records.Page, limit: int) -> bool:
 		"""Take note of a page.
@@ -30,28 +34,38 @@ class Pager:
 			limit: how many rows were asked for.
 
 		Returns:
-			Whether the page is news: False for one that the server repeated, which also ends the list.
+			Whether the page is news: False for one that the server repeated. Some repeat one and go on; the list ends
+			when they do so again.
 		"""
 		if page.received == 0:
 			self.is_done = True
 			return True
 
+		self.page += 1
 		fingerprint = _fingerprint(page)
 		if page.records and fingerprint == self.fingerprint:
-			self.is_done = True
+			self.repeats += 1
+			self.is_done = self.repeats >= REPEATS
 			return False
 
-		self.fingerprint = fingerprint
+		self.has_moved = bool(self.fingerprint)
+		self.fingerprint, self.repeats = fingerprint, 0
 		self.seen += page.received
 		self.total = page.total or self.total
-		if page.pages is not None:
-			self.is_done = self.page >= page.pages
+		if page.total is not None and self.seen > page.total:
+			self.is_done = page.received < limit  # there are more rows than it says
 		elif page.total is not None:
-			self.is_done = self.seen >= page.total
+			self.is_done = self.seen == page.total
+		elif page.pages is not None:
+			self.is_done = self.page > page.pages
 		else:
 			self.is_done = page.received < limit
-		self.page += 1
 		return True
+
+	@property
+	def is_cut_off(self) -> bool:
+		"""Whether the list ended because the server repeats itself, and there is more behind it, or may be."""
+		return self.repeats >= REPEATS and (self.seen < self.total if self.total else not self.has_moved)
 
 
 def _fingerprint(page: records.Page) -> str:

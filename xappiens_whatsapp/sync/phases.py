@@ -7,6 +7,7 @@ that is the engine's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.inbox_hub import clock, jids, payloads, records
@@ -21,8 +22,10 @@ from xappiens_whatsapp.sync.pager import Pager
 
 __all__ = ["PHASES", "begin", "fetch"]
 
+T = TypeVar("T")
 # Of a Hub that cannot list its chats the messages since the last sync are looked through, and a little further back.
 OVERLAP_MS = 10 * 60_000
+REPEATED = "Inbox Hub repeats a page: what lies behind it could not be fetched."
 
 
 def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | None:
@@ -70,8 +73,8 @@ def _fetch_chats(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fet
 		]
 		return fetched
 	page = payloads.parse_chats(answer)
-	chats = page.records if cursor.pager.advance(page, PAGE_SIZE) else ()
-	return _storing_chats(scope, chats, page.errors, asked_at_ms)
+	chats, errors = _news(page, cursor.pager)
+	return _storing_chats(scope, chats, errors, asked_at_ms)
 
 
 def _derive_chats(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched:
@@ -81,10 +84,10 @@ def _derive_chats(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fe
 	"""
 	asked_at_ms = clock.now_ms()
 	page = payloads.parse_messages(client.get_messages(page=cursor.pager.page, limit=PAGE_SIZE))
-	found = page.records if cursor.pager.advance(page, PAGE_SIZE) else ()
+	found, errors = _news(page, cursor.pager)
 	if scope.synced_until_ms:
-		oldest_ms = min((message.timestamp_ms or 0 for message in found), default=clock.now_ms())
-		is_far_enough = oldest_ms <= scope.synced_until_ms - OVERLAP_MS
+		oldest_ms = min((message.timestamp_ms for message in found if message.timestamp_ms), default=None)
+		is_far_enough = oldest_ms is not None and oldest_ms <= scope.synced_until_ms - OVERLAP_MS
 	else:
 		is_far_enough = cursor.pager.seen >= scope.recent_chats * scope.messages_per_chat
 	cursor.pager.is_done = cursor.pager.is_done or is_far_enough
@@ -104,7 +107,15 @@ def _derive_chats(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fe
 		)
 		for jid, message in newest.items()
 	]
-	return _storing_chats(scope, chats, page.errors, asked_at_ms)
+	return _storing_chats(scope, chats, errors, asked_at_ms)
+
+
+def _news(page: records.Page[T], pager: Pager) -> tuple[Sequence[T], Sequence[records.RecordError]]:
+	"""What a page brings that the one before did not, and what went wrong with it."""
+	is_news, errors = pager.advance(page, PAGE_SIZE), page.errors
+	if pager.is_cut_off:
+		errors = (*errors, records.RecordError(f"page {pager.page - 1}", REPEATED))
+	return page.records if is_news else (), errors
 
 
 def _storing_chats(
@@ -121,6 +132,7 @@ def _storing_chats(
 def _fetch_contacts(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | None:
 	if cursor.pager.is_done:
 		return None
+	asked_at_ms = clock.now_ms()
 	page = payloads.parse_contacts(client.get_session_contacts(page=cursor.pager.page, limit=PAGE_SIZE))
-	found = page.records if cursor.pager.advance(page, PAGE_SIZE) else ()
-	return Fetched(lambda: contacts.upsert(scope.session, found), errors=page.errors)
+	found, errors = _news(page, cursor.pager)
+	return Fetched(lambda: contacts.upsert(scope.session, found, fetched_at_ms=asked_at_ms), errors=errors)

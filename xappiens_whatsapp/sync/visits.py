@@ -24,6 +24,7 @@ CHATS_AT_ONCE = 100
 # What was written so shortly before a chat was read may be listed late, or share its second with what comes next: the
 # mark stays behind it, and the chat is read once more next time.
 SETTLED_AFTER_MS = 60_000
+OVERLAP_MS = 10 * 60_000  # by which the Hub's clock and ours may differ
 
 
 def begin(scope: Scope) -> Visits:
@@ -53,11 +54,15 @@ def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | 
 	is_news = cursor.pager.advance(page, limit)
 	found, errors = (page.records, list(page.errors)) if is_news else ((), [])
 	is_read = _is_far_enough(scope, cursor, chat, found) or cursor.pager.is_done
-	if not is_news and not cursor.visits.is_at_mark:
+	if cursor.pager.is_cut_off and not cursor.visits.is_at_mark:
 		reason = "Inbox Hub repeats a page of its messages: what lies behind it could not be fetched."
 		errors.append(records.RecordError(f"chat {chat.conversation}", reason))
 		cursor.visits.has_failed = True
-	mark_ms = min(chat.last_ms, cursor.visits.began_ms - SETTLED_AFTER_MS)
+	listed = page.reactions if is_news else ()
+	cursor.visits.newest_ms = max(
+		cursor.visits.newest_ms, *(each.timestamp_ms or 0 for each in (*found, *listed)), 0
+	)
+	mark_ms = _mark(scope, cursor.visits, chat)
 	rows_seen, had_failed = cursor.pager.seen, cursor.visits.has_failed
 	if is_read:
 		_leave(cursor)
@@ -68,7 +73,6 @@ def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | 
 		if is_read and not has_failed:
 			read_marks.move(chat.conversation, mark_ms=mark_ms, fetched=rows_seen)
 
-	listed = page.reactions if is_news else ()
 	return storing(scope.session, scope.history_until_ms, found, errors, note, listed)
 
 
@@ -104,7 +108,8 @@ def storing(
 		reactions.apply_listed(session, listed)
 		return counts
 
-	fetched = Fetched(store, late=compared.late, errors=errors)
+	is_news = bool(compared.new or compared.late)
+	fetched = Fetched(store, late=compared.late, errors=errors, is_news=is_news)
 	return fetched
 
 
@@ -113,10 +118,22 @@ def _is_far_enough(scope: Scope, cursor: Cursor, chat: Unread, found: Sequence[r
 	if not found:
 		return False
 	wanted = scope.messages_per_chat if chat.conversation in cursor.visits.recent else 0
-	# Rows that tell no time cannot lead back to the mark: nothing is looked for behind them.
-	if min(message.timestamp_ms or 0 for message in found) <= chat.mark_ms:
+	# A page that tells no time at all cannot lead back to the mark: nothing is looked for behind it.
+	times = [message.timestamp_ms for message in found if message.timestamp_ms]
+	if not times or min(times) <= chat.mark_ms:
 		cursor.visits.is_at_mark = True
 	return cursor.pager.seen >= wanted and cursor.visits.is_at_mark
+
+
+def _mark(scope: Scope, visits: Visits, chat: Unread) -> int:
+	"""How far a chat is read, if all of it that is wanted came."""
+	mark_ms = min(chat.last_ms, visits.began_ms - SETTLED_AFTER_MS)
+	is_listed = visits.newest_ms // 1000 >= chat.last_ms // 1000
+	# What the chat is said to hold since the last sync may not be among its messages yet, after the session was away. It
+	# is looked for once more; then it is something that is never listed.
+	if not is_listed and chat.last_ms > scope.synced_until_ms - OVERLAP_MS:
+		mark_ms = min(mark_ms, visits.newest_ms)
+	return mark_ms
 
 
 def _look_up(scope: Scope, visits: Visits) -> bool:
@@ -133,6 +150,7 @@ def _look_up(scope: Scope, visits: Visits) -> bool:
 def _leave(cursor: Cursor) -> None:
 	cursor.pager = Pager()
 	cursor.visits.is_at_mark = cursor.visits.has_failed = False
+	cursor.visits.newest_ms = 0
 	cursor.visits.waiting = cursor.visits.waiting[1:]
 	cursor.visits.done += 1
 

@@ -55,10 +55,42 @@ def test_without_any_total_a_full_last_page_costs_one_more_call() -> None:
 	assert read(lambda number: page_of(200, number))[0] == 3
 
 
-def test_server_that_ignores_the_page_number_is_asked_twice_and_its_rows_count_once() -> None:
-	calls, news = read(lambda number: page_of(500, 1))
-	assert calls == 2
-	assert len(news) == LIMIT
+@pytest.mark.parametrize("says", [{}, {"total": 500}, {"total": 500, "pages": 5}])
+def test_server_that_ignores_the_page_number_is_asked_three_times_and_what_it_keeps_back_is_missed(
+	says: dict[str, int],
+) -> None:
+	pager = Pager()
+	assert [pager.advance(page_of(500, 1, **says), LIMIT) for _call in range(3)] == [True, False, False]
+	assert (pager.is_done, pager.is_cut_off, pager.seen) == (True, True, LIMIT)
+
+
+@pytest.mark.parametrize("says", [{}, {"total": 250}])
+def test_server_that_gives_pages_twice_loses_no_row(says: dict[str, int]) -> None:
+	answers = iter([1, 1, 2, 2, 3])
+	calls, news = read(lambda _number: page_of(250, next(answers), **says))
+	assert (calls, news) == (5, [row.jid for row in rows(0, 250)])
+
+
+def test_server_that_gives_its_last_page_for_each_one_behind_it_has_nothing_left() -> None:
+	pager = Pager()
+	for number in (1, 2, 2, 2):
+		assert not pager.is_done
+		pager.advance(page_of(200, number), LIMIT)
+	assert pager.is_done and not pager.is_cut_off
+
+
+@pytest.mark.parametrize("total", [0, 5, 150])
+def test_total_that_is_smaller_than_what_came_is_not_believed(total: int) -> None:
+	assert len(read(lambda number: page_of(250, number, total=total, pages=1))[1]) == 250
+
+
+def test_pages_of_fewer_rows_than_asked_for_are_read_until_the_total_is_reached() -> None:
+	calls, news = read(
+		lambda number: records.Page(
+			records=rows((number - 1) * 20, 20), received=20, total=100, pages=1, page=number
+		)
+	)
+	assert (calls, len(news)) == (5, 100)
 
 
 def test_list_that_shrinks_while_it_is_read_ends_at_its_empty_page() -> None:

@@ -33,6 +33,7 @@ class WhatsAppContact(PlainTextDocument):
 		phone_number: DF.Data | None
 		profile_pic_url: DF.LongText | None
 		pushname: DF.Data | None
+		said_at_ms: DF.Int
 		session: DF.Link
 		short_name: DF.Data | None
 		verified_name: DF.Data | None

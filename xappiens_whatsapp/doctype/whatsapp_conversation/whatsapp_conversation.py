@@ -43,6 +43,7 @@ class WhatsAppConversation(PlainTextDocument):
 		status: DF.Literal["Active", "Archived"]
 		total_messages: DF.Int
 		unread_count: DF.Int
+		unread_counted_until_ms: DF.Int
 
 	# end: auto-generated types
 	def autoname(self) -> None:

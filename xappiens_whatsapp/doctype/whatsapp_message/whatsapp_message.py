@@ -28,6 +28,7 @@ class WhatsAppMessage(PlainTextDocument):
 		conversation: DF.Link
 		delivered_at: DF.Datetime | None
 		direction: DF.Literal["Incoming", "Outgoing"]
+		edited_at_ms: DF.Int
 		error_message: DF.SmallText | None
 		failed_at: DF.Datetime | None
 		from_me: DF.Check
