@@ -57,9 +57,10 @@ class Hooks:
 		self._left_out = []
 
 	def is_worth_another_attempt(self, error: Exception) -> bool:
-		"""Note why an attempt failed. Another one is made without hooks, or without those that have failed by now."""
+		"""Note why an attempt failed. Another one is made without hooks, or without those that have failed by now; but what
+		was lost to other transactions, and not by a hook, has been tried often enough."""
 		is_of_hook = error is self._failing_error and self._failing not in self.failed
-		is_first = self.run
+		is_first = self.run and not transaction.lost_a_race(error)
 		self.error = error
 		if self._failing and is_of_hook:
 			self.failed[self._failing] = error
@@ -105,7 +106,8 @@ def insert(
 		row: column to value, `name` included.
 		hooks: whether they run, and where it is noted if not; without, they run.
 		together_with: writes what belongs to the row. It is called just before the INSERT (by the controller's
-			`db_insert`, from the document's flags), so that no hook can commit the one without the other.
+			`db_insert`, from the document's flags), so that no hook can commit the one without the other. Hooks that give
+			the document to a job pickle it, and this with it.
 		flags: of the document.
 
 	Raises:

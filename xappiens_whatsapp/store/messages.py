@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import frappe
@@ -155,20 +156,22 @@ def receive(
 		return Received(own, conversation, is_new=False)
 
 	row = message_row(session, conversation, contact, message, _quoted(session, [message]))
-
-	def count_and_show() -> None:
-		conversations.record_message(
-			conversation,
-			text=preview(message),
-			timestamp_ms=row["timestamp_ms"],
-			from_me=message.from_me,
-			is_unread=not message.from_me,
-		)
-		realtime.message(session, conversation, row["name"], row["direction"])
-		realtime.conversation(session, conversation)
-
+	count_and_show = partial(_count_and_show, row, preview(message))
 	documents.insert(DOCTYPE, row, hooks, together_with=count_and_show, flags={"told_by_hub": row})
 	return Received(row["name"], conversation, is_new=True)
+
+
+def _count_and_show(row: dict[str, Any], shown: str) -> None:
+	"""A message is stored: its conversation counts it and begins with `shown`, and open pages hear of both."""
+	conversations.record_message(
+		row["conversation"],
+		text=shown,
+		timestamp_ms=row["timestamp_ms"],
+		from_me=bool(row["from_me"]),
+		is_unread=not row["from_me"],
+	)
+	realtime.message(row["session"], row["conversation"], row["name"], row["direction"])
+	realtime.conversation(row["session"], row["conversation"])
 
 
 def chat_of(session: str, message_id: str) -> str | None:

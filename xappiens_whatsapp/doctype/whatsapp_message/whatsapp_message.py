@@ -109,7 +109,7 @@ class WhatsAppMessage(PlainTextDocument):
 
 	def db_insert(self, *args: Any, **kwargs: Any) -> None:
 		"""With the row, what belongs to it (`flags.together_with`): no hook runs, and perhaps commits, in between."""
-		# Taken away: Frappe pickles the document for its Webhooks, and a function cannot be.
+		# Taken away: Frappe pickles the document for its Webhooks, whose job is to do nothing of this.
 		if write := self.flags.pop("together_with", None):
 			write()
 		super().db_insert(*args, **kwargs)

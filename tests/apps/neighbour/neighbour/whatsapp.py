@@ -3,6 +3,7 @@
 `frappe.cache` holds the neighbour's mood, so that a test rules it in gunicorn's and the workers' processes too."""
 
 import json
+import pickle
 from typing import Any
 
 import frappe
@@ -89,6 +90,7 @@ def watch(event: str, doc: Document) -> None:
 		"reference_name": doc.reference_name,
 	}
 	frappe.cache.rpush(SEEN, json.dumps(note))
+	pickle.dumps(doc)  # as it is done when a hook gives the document to a job
 	if event in (frappe.cache.get_value(COMMITS) or []):
 		frappe.db.commit()
 	if event in (frappe.cache.get_value(ROLLS_BACK) or []):
