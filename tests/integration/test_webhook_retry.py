@@ -10,6 +10,7 @@ import pytest
 from frappe.utils import add_to_date, now_datetime
 
 from support import factories, webhooks
+from support.database import locked, statements
 from support.factories import SESSION
 from xappiens_whatsapp import jobs, managers, webhook_handlers, webhook_processing
 from xappiens_whatsapp.api import webhook_events
@@ -306,3 +307,32 @@ def test_a_number_where_the_sessions_id_belongs_means_the_number() -> None:
 		assert webhook_processing.process_event(name) == "Processed"
 	other = webhooks.store({**webhooks.received(), "sessionId": "9" * 30})
 	assert webhook_processing.process_event(other) == "Waiting"
+
+
+def test_of_a_long_error_the_first_line_and_the_end_are_kept() -> None:
+	name = webhooks.store(webhooks.received())
+	end = "x" * (events.ERROR_LENGTH - 10) + " SomeError"
+	events.mark_failed(name, "neighbour\n\n" + "a frame\n" * 9 + end)
+	frappe.db.commit()
+	error = row(name).error
+	assert error.startswith("neighbour\n")
+	assert error.endswith("x SomeError")
+	assert len(error) == events.ERROR_LENGTH
+
+
+def test_a_wait_for_a_lock_is_tried_three_times_and_the_event_is_due_again() -> None:
+	chat = factories.make_conversation()
+	message = factories.make_message(chat, direction="Outgoing", status="Sent", message_id="3EB0LOCKED")
+	frappe.db.commit()
+	name = webhooks.store(webhooks.event("message.ack", messageId="3EB0LOCKED", ack=3))
+	with locked("WhatsApp Message", message):
+		frappe.db.sql("SET SESSION innodb_lock_wait_timeout = 0")
+		with statements() as made:
+			assert webhook_processing.process_event(name) == "Failed"
+	assert len([each for each in made if "tabWhatsApp Message`" in each and each.endswith("FOR UPDATE")]) == 3
+	assert (row(name).attempts, "QueryTimeoutError" in row(name).error) == (1, True)
+	assert row(name).next_attempt > now_datetime()
+	webhooks.make_due()
+	jobs.process_due_events()
+	assert row(name).status == "Processed"
+	assert frappe.db.get_value("WhatsApp Message", message, "status") == "Read"

@@ -57,10 +57,10 @@ class Hooks:
 		self._left_out = []
 
 	def is_worth_another_attempt(self, error: Exception) -> bool:
-		"""Note why an attempt failed. Another one is made without hooks, or without those that have failed by now; but what
-		was lost to other transactions, and not by a hook, has been tried often enough."""
+		"""Note why an attempt failed. Another one is made without hooks, or without those that have failed by now; but who has
+		waited in vain for a lock that no hook asked for need not wait once more."""
 		is_of_hook = error is self._failing_error and self._failing not in self.failed
-		is_first = self.run and not transaction.lost_a_race(error)
+		is_first = self.run and not isinstance(error, frappe.QueryTimeoutError)
 		self.error = error
 		if self._failing and is_of_hook:
 			self.failed[self._failing] = error

@@ -20,6 +20,7 @@ RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 4 *
 WAIT_AT_MOST = timedelta(hours=72)
 REPEATED_WITHIN = timedelta(minutes=10)
 ERROR_LENGTH = 5000
+FIRST_LINE_LENGTH = 500
 ROWS_AT_ONCE = 500
 UNFINISHED = ("Received", "Failed", "Waiting")
 
@@ -107,7 +108,7 @@ def store_pending_hooks(session: str, hooks_pending: str, error: str) -> None:
 				"status": "Failed",
 				"attempts": 1,
 				"next_attempt": times.now() + RETRY_AFTER[0],
-				"error": error,
+				"error": _shortened(error),
 				"hooks_pending": hooks_pending,
 				"body": "{}",
 			}
@@ -203,7 +204,7 @@ def mark_failed(
 			"status": "Dead" if is_dead else "Failed",
 			"attempts": attempts,
 			"next_attempt": None if is_dead else times.now() + RETRY_AFTER[attempts - 1],
-			"error": error[-ERROR_LENGTH:],
+			"error": _shortened(error),
 			**({"hooks_pending": hooks_pending} if hooks_pending else {}),
 			**({"session": session} if session else {}),
 		},
@@ -323,6 +324,14 @@ def release(names: Sequence[str]) -> list[str]:
 def waited_too_long(event: frappe._dict) -> bool:
 	"""Whether what the event waits for will hardly come any more."""
 	return times.now() - event.creation >= WAIT_AT_MOST
+
+
+def _shortened(error: str) -> str:
+	"""Of a long error the first line, which names the app or says what is wrong, and the end, where it was raised."""
+	if len(error) <= ERROR_LENGTH:
+		return error
+	beginning = error.partition("\n")[0][:FIRST_LINE_LENGTH] + "\n[…]\n"
+	return beginning + error[len(beginning) - ERROR_LENGTH :]
 
 
 def _update(row: frappe._dict, values: dict[str, Any]) -> None:
