@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -11,11 +12,11 @@ import frappe
 import pytest
 from frappe.utils import add_to_date, now_datetime
 
-from support import factories, webhooks
+from support import bench, factories, webhooks
 from xappiens_whatsapp import jobs, live, realtime
 from xappiens_whatsapp.api import webhook
-from xappiens_whatsapp.inbox_hub import payloads
-from xappiens_whatsapp.store import events
+from xappiens_whatsapp.inbox_hub import payloads, records
+from xappiens_whatsapp.store import events, receipts
 
 if TYPE_CHECKING:
 	from support.realtime import Socket
@@ -346,6 +347,42 @@ def test_hook_that_keeps_a_deadlock_to_itself_costs_no_message(
 	else:
 		assert event_row(event).status == "Failed"
 		assert event_row(event).hooks_pending.splitlines() == everything()
+
+
+def test_receipt_that_comes_while_hooks_run_again_is_not_undone(
+	neighbour: ModuleType, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	neighbour.raise_at("validate")
+	event = deliver()
+	neighbour.forget()
+
+	def read_on_the_phone() -> None:
+		with bench.connected():
+			receipts.apply(session, records.Receipt("3EB0LIVE", "Read", timestamp_ms=factories.NOON_MS + 1))
+			frappe.db.commit()
+
+	def waits_or_is_done() -> bool:
+		return not phone.is_alive() or bool(
+			frappe.db.sql(
+				"""
+				SELECT id FROM information_schema.processlist
+				WHERE db = DATABASE() AND id != CONNECTION_ID() AND info LIKE '%tabWhatsApp Message%FOR UPDATE'
+				"""
+			)
+		)
+
+	def validate(doc: object, method: str | None = None) -> None:
+		phone.start()
+		bench.wait_until(waits_or_is_done, "the receipt waits for the hooks, or is stored")
+
+	phone = threading.Thread(target=read_on_the_phone, daemon=True)
+	monkeypatch.setattr(neighbour, "validate", validate)
+	make_due(event)
+	jobs.process_due_events()
+	phone.join(60)
+	assert not phone.is_alive()
+	frappe.db.rollback()
+	assert (event_row(event).status, only_message().status) == ("Processed", "Read")
 
 
 def test_hook_that_fails_for_one_document_keeps_no_other_from_its_hooks(neighbour: ModuleType) -> None:
