@@ -13,10 +13,13 @@ import requests
 
 from support import bench, factories, webhooks
 from support.database import locked
+from support.linked import connect_site
 from xappiens_whatsapp import jobs
 
 if TYPE_CHECKING:
+	from inbox_hub_simulator.control import Simulator
 	from support.web import Web
+	from support.worker import Worker
 
 CONNECTIONS = 8
 CONVERSATION, MESSAGE = "WhatsApp Conversation", "WhatsApp Message"
@@ -64,6 +67,32 @@ def test_unread_count_and_last_message_are_right_when_8_connections_write_in_one
 	assert chat.last_message == f"{CONNECTIONS - 1}.{each - 1}"
 	assert frappe.db.count(MESSAGE) == CONNECTIONS * each
 	assert only("WhatsApp Contact").name == chat.contact
+
+
+@pytest.mark.simulator(rate=0, contacts=5, chats=2, messages=2)
+def test_session_that_connects_over_8_connections_at_once_is_synced_once(
+	simulator: Simulator, web: Web, worker: Worker, session: str
+) -> None:
+	connect_site(simulator, auto_sync_enabled=1)
+	values = {"session_db_id": simulator.session(session)["id"], "status": "Connecting", "is_connected": 0}
+	frappe.db.set_value("WhatsApp Session", session, values)
+	frappe.db.commit()
+	contents = [
+		[webhooks.event("session.connected", timestamp=webhooks.NOON + second)]
+		for second in range(CONNECTIONS)
+	]
+	answers = webhooks.post_together(web, contents)
+	assert [answer.json()["status"] for answer in answers] == ["Processed"] * CONNECTIONS
+	bench.wait_until(lambda: worker.drain() or nothing_is_due(), "the session is synced", 120)
+	assert only("WhatsApp Sync Run").state == "Completed"
+
+
+def nothing_is_due() -> bool:
+	"""Whether no session is to be synced any more; if one is, the minute job hints at it."""
+	frappe.db.rollback()
+	jobs.every_minute()
+	frappe.db.commit()
+	return not frappe.db.count("WhatsApp Session", {"sync_due": ("is", "set")})
 
 
 def post_and_kill(web: Web, content: dict, until: str) -> None:

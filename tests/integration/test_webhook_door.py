@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import frappe
@@ -110,6 +111,23 @@ def test_verification_cannot_be_switched_off_where_developer_mode_is_off(web: We
 	assert stored() == []
 
 
+def test_in_developer_mode_verification_can_be_switched_off(web: Web) -> None:
+	config = Path(frappe.get_site_path("site_config.json"))
+	before = config.read_text()
+	try:
+		config.write_text(json.dumps({**json.loads(before), "developer_mode": 1}))
+		set_up(web)
+		assert post(web, incoming(), secret=None).status_code == 401, "nobody has switched it off"
+		factories.set_up(webhook_verification_disabled=1)
+		frappe.db.commit()
+		answer = post(web, incoming(), secret=None)
+	finally:
+		config.write_text(before)
+	assert (answer.status_code, answer.json()["status"]) == (200, "Processed")
+	assert post(web, incoming("3EB0AFTER"), secret=None).status_code == 401
+	assert len(stored()) == 1
+
+
 def test_order_to_frappe_in_the_body_is_kept_as_no_event_and_not_obeyed(web: Web) -> None:
 	set_up(web)
 	answer = post(web, {"cmd": "ping"})
@@ -172,6 +190,22 @@ def test_event_that_the_database_would_not_have_is_answered_with_503_and_leaves_
 	assert stored() == []
 	assert frappe.db.get_value("WhatsApp Session", factories.SESSION, "session_name") != "half done"
 	assert len(frappe.get_all("Error Log")) == 1
+
+
+def test_event_that_cannot_be_stored_is_answered_with_503_and_stored_when_it_comes_again(web: Web) -> None:
+	set_up(web)
+	frappe.db.sql_ddl(f"RENAME TABLE `tab{EVENT}` TO `tab{EVENT} away`")
+	try:
+		answer = post(web, incoming())
+	finally:
+		frappe.db.sql_ddl(f"RENAME TABLE `tab{EVENT} away` TO `tab{EVENT}`")
+	assert (answer.status_code, answer.json()) == (503, {"success": False, "error": "try_again"})
+	assert "Traceback" not in answer.text
+	assert (stored(), frappe.db.count("WhatsApp Message")) == ([], 0)
+	again = post(web, incoming())
+	assert (again.status_code, again.json()["status"], again.json()["duplicate"]) == (200, "Processed", False)
+	assert len(stored()) == 1
+	assert frappe.get_all("WhatsApp Message", pluck="content") == ["Hola"]
 
 
 def test_the_same_body_for_two_sessions_that_only_the_header_names_is_two_events(web: Web) -> None:

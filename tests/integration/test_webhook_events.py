@@ -231,6 +231,8 @@ def test_of_sent_and_failed_the_later_one_counts_in_whatever_order_they_come(
 	accepted = event("message.ack", messageId="3EB0FAIL", ack=1, timestamp=NOON + 10)
 	deliver(web, *((failed, accepted) if failed_first else (accepted, failed)))
 	assert rows(MESSAGE, "status", "error_message") == [("Failed", "blocked")]
+	((failed_at,),) = rows(MESSAGE, "failed_at")
+	assert str(failed_at) == "2025-12-19 13:00:20"
 	deliver(web, event("message.delivered", messageId="3EB0FAIL", timestamp=NOON + 30))
 	assert rows(MESSAGE, "status", "error_message") == [("Delivered", "")]
 

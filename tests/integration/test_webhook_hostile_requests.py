@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import threading
 from typing import TYPE_CHECKING
 
 import frappe
 import pytest
+from werkzeug.test import Client, TestResponse
 
 from support import factories, webhooks
 from support.factories import SESSION
@@ -92,6 +95,38 @@ def test_request_is_judged_by_its_signature_and_body_however_it_is_dressed(web: 
 		stored[name] = (frappe.db.count(webhooks.EVENT), frappe.get_all(MESSAGE, pluck="content"))
 		assert stored[name] == ((1, ["Hola"]) if status == 200 else (0, [])), (name, answer.status_code)
 	assert statuses == {name: status for name, (_method, _more, _headers, status) in REQUESTS.items()}
+
+
+def test_body_over_frappes_own_limit_is_refused_by_frappe_before_it_is_read(web: Web) -> None:
+	connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
+	connection.putrequest("POST", webhooks.PATH)
+	for name, value in {**JSON, "Content-Length": str(2**30)}.items():
+		connection.putheader(name, value)
+	connection.endheaders()
+	answer = connection.getresponse()
+	text = answer.read().decode()
+	connection.close()
+	assert answer.status == 413
+	assert "Traceback" not in text
+	assert frappe.db.count(webhooks.EVENT) == 0
+
+
+def test_host_that_is_no_site_is_not_found() -> None:
+	"""The tests' gunicorn serves one site whatever the host, so Frappe is asked here, in a thread with locals of its own."""
+
+	def ask() -> None:
+		import frappe.app
+
+		client = Client(frappe.app.application)
+		answers.append(client.post(webhooks.PATH, data=BODY, headers=JSON, base_url="http://nobody.example"))
+
+	answers: list[TestResponse] = []
+	thread = threading.Thread(target=ask)
+	thread.start()
+	thread.join(60)
+	(answer,) = answers
+	assert answer.status_code == 404
+	assert "Traceback" not in answer.text
 
 
 def test_ids_that_differ_by_what_the_database_does_not_see_are_different_messages(web: Web) -> None:
