@@ -184,9 +184,9 @@ def _step(
 
 def _finish(claim: sync_runs.Claim, scope: Scope, cursor: Cursor) -> None:
 	def close() -> None:
-		sessions.lock(scope.session)
-		contacts.link_conversations(scope.session)
+		# Locks the session, then conversations; the messages that are linked come last.
 		sessions.refresh_totals(scope.session)
+		contacts.link_conversations(scope.session)
 		scopes.note_finished(claim, scope, cursor)
 		sync_runs.finish(claim)
 
