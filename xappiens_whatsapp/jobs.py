@@ -18,6 +18,7 @@ from xappiens_whatsapp.store import events, sessions, sync_runs, times, transact
 from xappiens_whatsapp.store.keys import key_hash
 
 SYNC_QUEUE = "long"
+QUEUES = (SYNC_QUEUE, "default", "short")  # which one worker may serve, all of them
 SYNC_JOB = "whatsapp_sync"  # how the ids of these jobs begin
 WORK_SECONDS = 60  # a job works at most so long, then it makes room for others
 NUDGE_SECONDS = 60
@@ -215,8 +216,10 @@ def _turn_name() -> str:
 
 
 def _others_wait() -> bool:
-	"""Whether somebody else's job waits where the sync jobs wait."""
+	"""Whether somebody else's job waits for a worker."""
 	try:
-		return not all(map(_is_sync_job, get_queue(SYNC_QUEUE).get_job_ids(0, LOOK_AT_JOBS)))
+		return any(
+			not all(map(_is_sync_job, get_queue(queue).get_job_ids(0, LOOK_AT_JOBS))) for queue in QUEUES
+		)
 	except redis.exceptions.RedisError:
 		return False

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import frappe
 import pytest
 from frappe.utils import add_to_date
 
-from support import bench
-from support.factories import SESSION, make_session, make_sync_run
+from support import bench, webhooks
+from support.factories import SESSION, make_session, make_sync_run, set_up
+from support.fake_time import FakeTime
 from support.linked import connect_site, count, link_session
 from support.worker import forget_jobs, waiting_jobs
 from xappiens_whatsapp import jobs
 from xappiens_whatsapp.api.sync import request_sync, sync_session_complete
 from xappiens_whatsapp.store import sync_runs, times
-from xappiens_whatsapp.sync import rounds
+from xappiens_whatsapp.store.bulk import Counts
+from xappiens_whatsapp.sync import engine, rounds
+from xappiens_whatsapp.sync.fetched import Fetched
+from xappiens_whatsapp.webhook_processing import process_event
 
 if TYPE_CHECKING:
 	from inbox_hub_simulator.control import Simulator
@@ -84,6 +89,110 @@ def test_a_job_that_others_wait_for_makes_room_and_goes_on_behind_them(
 	foreign.delete()
 	jobs.sync_sessions()
 	assert [run.state for run in runs()] == ["Completed"] * 3
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[FakeTime, list[str]]]:
+	"""Sessions to sync whose lists never end, where only a fetched page takes time: the clock, and the session of each
+	page."""
+
+	def begin(*sessions: str, seconds_a_page: float) -> tuple[FakeTime, list[str]]:
+		time_, pages = FakeTime(monkeypatch, rounds, engine), []
+
+		def fetch(client: object, scope: engine.Scope, cursor: object) -> Fetched:
+			time_.advance(seconds_a_page)
+			pages.append(scope.session)
+			return Fetched(Counts)
+
+		monkeypatch.setattr(engine.phases, "fetch", fetch)
+		set_up()
+		for session in sessions:
+			make_session(session, sync_due=add_to_date(times.now(), seconds=-1))
+		frappe.db.commit()
+		forget_jobs()  # a new session asks for the minute job
+		return time_, pages
+
+	return begin
+
+
+def test_a_job_ends_after_a_minute_of_work_and_another_one_goes_on(endless: Callable) -> None:
+	time_, _pages = endless(SESSION, seconds_a_page=7)
+	jobs.sync_sessions()
+	assert 60 <= time_.passed < 60 + 7
+	assert len(hints()) == 1
+
+
+def test_each_of_several_sessions_has_a_spell_of_five_seconds_in_its_turn(endless: Callable) -> None:
+	_time, pages = endless("session_a", "session_b", "session_c", seconds_a_page=2)
+	jobs.sync_sessions()
+	spells = [(session, len(list(spell))) for session, spell in groupby(pages)]
+	assert [session for session, _length in spells[:4]] == [
+		"session_a",
+		"session_b",
+		"session_c",
+		"session_a",
+	]
+	assert {length for _session, length in spells} == {3}  # a page that was begun is finished
+
+
+@pytest.mark.parametrize("queue", ["long", "default", "short"])
+def test_a_job_that_somebody_waits_for_ends_after_five_seconds_of_work(endless: Callable, queue: str) -> None:
+	time_, pages = endless(SESSION, seconds_a_page=2)
+	frappe.enqueue("frappe.ping", queue=queue)
+	jobs.sync_sessions()
+	assert (time_.passed, len(pages)) == (6, 3)
+	assert len(hints()) == 1
+
+
+@pytest.mark.parametrize("others_wait", [False, True])
+def test_a_job_that_waits_for_a_paused_session_sleeps_five_seconds_and_another_one_goes_on(
+	monkeypatch: pytest.MonkeyPatch, others_wait: bool
+) -> None:
+	time_, now = FakeTime(monkeypatch, rounds), times.now()
+	monkeypatch.setattr(times, "now", lambda: now)
+	make_session()
+	make_sync_run(state="Queued", heartbeat=now, resume_at=add_to_date(now, seconds=60))
+	frappe.db.commit()
+
+	assert rounds.Round(lambda: others_wait).go()
+
+	assert sum(time_.slept) == 5
+	assert max(time_.slept) <= 0.5  # so that what becomes due meanwhile is seen
+
+
+def test_a_job_does_not_wait_for_a_session_that_is_paused_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+	time_, now = FakeTime(monkeypatch, rounds), times.now()
+	make_session()
+	make_sync_run(state="Queued", heartbeat=now, resume_at=add_to_date(now, seconds=600))
+	frappe.db.commit()
+	assert not rounds.Round(lambda: False).go()
+	assert time_.slept == []
+
+
+@pytest.mark.simulator(**SMALL)
+@pytest.mark.parametrize(("seconds_silent", "is_taken_over"), [(46, True), (30, False)])
+def test_a_run_is_taken_over_by_the_minute_job_once_its_worker_is_silent_for_45_seconds(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch, seconds_silent: int, is_taken_over: bool
+) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	now = times.now()
+	monkeypatch.setattr(times, "now", lambda: now)
+	monkeypatch.setattr(rounds, "SLEEP_SECONDS", 0)
+	claim = sync_runs.claim(sync_runs.open_run(SESSION, "Connected"))
+	frappe.db.set_value(
+		"WhatsApp Sync Run", claim.run, "heartbeat", add_to_date(now, seconds=-seconds_silent)
+	)
+	frappe.db.commit()
+
+	jobs.every_minute()
+	frappe.db.commit()
+	assert len(hints()) == is_taken_over
+
+	jobs.sync_sessions()
+	(run,) = runs()
+	assert run.state == ("Completed" if is_taken_over else "Running")
+	assert (run.claim == claim.token) is not is_taken_over
 
 
 @pytest.mark.simulator(**SMALL)
@@ -173,6 +282,42 @@ def test_scheduled_syncs_of_many_sessions_are_spread_over_the_interval(
 	by_minute = [wished[name] for name in names]
 	assert len(set(by_minute)) > 10
 	assert max(by_minute.count(minute) for minute in by_minute) < 10
+
+
+def connected_event(session: str = SESSION) -> None:
+	"""The Hub says that the session is connected now, and that is processed."""
+	process_event(webhooks.store(webhooks.event("session.connected", session)))
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_sessions_are_synced_by_themselves_only_while_automatic_sync_is_on(is_on: bool) -> None:
+	set_up(auto_sync_enabled=int(is_on))
+	make_session("never_synced")
+	make_session(status="Connecting", is_connected=0)
+	frappe.db.commit()
+
+	connected_event()
+	jobs.every_minute()
+	frappe.db.commit()
+
+	assert frappe.db.get_value("WhatsApp Session", SESSION, "is_connected")
+	wished = frappe.get_all("WhatsApp Session", {"sync_due": ("is", "set")}, pluck="name", order_by="name")
+	assert wished == ([SESSION, "never_synced"] if is_on else [])
+	assert len(hints()) == is_on
+
+
+def test_a_session_that_has_just_connected_is_left_alone_for_three_seconds(
+	monkeypatch: pytest.MonkeyPatch,
+) -> None:
+	set_up(auto_sync_enabled=1)
+	make_session(status="Connecting", is_connected=0)
+	frappe.db.commit()
+	now = times.now()
+	monkeypatch.setattr(times, "now", lambda: now)
+
+	connected_event()
+
+	assert [(each.session, each.due_in) for each in sync_runs.wanted()] == [(SESSION, 3)]
 
 
 @pytest.mark.simulator(**SMALL)

@@ -1,7 +1,7 @@
 """One job that goes round the sessions, so that they all get on and nobody holds the worker.
 
 A session that must wait for its turn at the Hub is passed over, not slept on. The job works for a minute at most and sleeps
-for some seconds at most; when somebody else waits in its queue, it ends and gets into the queue behind them.
+for some seconds at most; when somebody else waits for a worker, it ends after some seconds and gets into its queue anew.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Round:
 	"""One job's work on all syncs that are wanted.
 
 	Args:
-		others_wait: whether somebody else waits for this worker. A spell of work is finished first, or the syncs would
-			never get on in a queue that is always full.
+		others_wait: whether somebody else waits for this worker, or may. A spell is finished first, or the syncs would
+			never get on in a queue that is always full, and jobs that only look around would follow each other.
 	"""
 
 	def __init__(self, others_wait: Callable[[], bool]) -> None:
@@ -59,7 +59,7 @@ class Round:
 			pause = min((each.due_in for each in wanted), default=WAIT_FOR_SECONDS)
 			if pause >= WAIT_FOR_SECONDS:
 				return False
-			if self.slept >= SLEEP_SECONDS or self.others_wait():
+			if self.slept >= SLEEP_SECONDS or self._should_stop():
 				return True
 			step = min(pause, STEP_SECONDS, SLEEP_SECONDS - self.slept)
 			time.sleep(step)
