@@ -9,9 +9,11 @@ import pytest
 
 from support.factories import SESSION, make_user
 from support.linked import calls, connect_site, count, link_session
+from support.web import in_request
+from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.api.errors import InboxHubRequestError
 from xappiens_whatsapp.api.sync import sync_conversation_history, sync_session_complete
-from xappiens_whatsapp.inbox_hub.errors import SessionNotConnected
+from xappiens_whatsapp.inbox_hub.errors import RateLimited, SessionNotConnected
 
 if TYPE_CHECKING:
 	from inbox_hub_simulator.control import Simulator
@@ -109,6 +111,20 @@ def test_only_who_may_read_a_chat_loads_its_history(simulator: Simulator) -> Non
 	with pytest.raises(frappe.PermissionError):
 		sync_conversation_history(chat.name)
 	assert not calls(simulator)
+
+
+@pytest.mark.simulator(contacts=5, chats=1, messages=60)
+def test_older_messages_come_though_the_background_has_used_its_part_of_the_minute(
+	simulator: Simulator,
+) -> None:
+	chat = synced(simulator)
+	background = WhatsAppAPIClient(SESSION, lane="background", patience_seconds=0)
+	with pytest.raises(RateLimited):
+		for _call in range(24):
+			background.get_session_chats(limit=1)
+
+	with in_request():  # where nobody waits for the next minute
+		assert sync_conversation_history(chat.name)["created"] == 10
 
 
 @pytest.mark.simulator(**LONG)

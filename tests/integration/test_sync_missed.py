@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import frappe
 import pytest
 from frappe.utils import add_to_date
 
-from support import bench
-from support.factories import SESSION, make_user
-from support.linked import calls, connect_site, count, link_session, wait_for_sync
+from support import bench, webhooks
+from support.factories import SESSION, make_user, new_id
+from support.linked import calls, connect_site, count, link_session, rows, wait_for_sync
 from xappiens_whatsapp import jobs
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
 from xappiens_whatsapp.api.sync import request_sync, sync_session_complete
-from xappiens_whatsapp.inbox_hub import clock
+from xappiens_whatsapp.inbox_hub import clock, payloads
 from xappiens_whatsapp.store import sync_runs, times
+from xappiens_whatsapp.sync import engine
+from xappiens_whatsapp.webhook_processing import process_event
 
 if TYPE_CHECKING:
 	from inbox_hub_simulator.control import Simulator
@@ -24,7 +29,10 @@ if TYPE_CHECKING:
 	from support.worker import Worker
 
 MINUTE_MS = 60_000
+# What differs from one sync to the next: when it was.
+TIMES = ("creation", "modified", "first_seen", "last_sync", "last_synced_at")
 SMALL = {"rate": 0, "contacts": 30, "chats": 25, "messages": 5}
+TINY = {"rate": 0, "contacts": 5, "chats": 2, "messages": 5}
 CHATS = f"/api/messages/{SESSION}/chats"
 
 
@@ -118,6 +126,112 @@ def test_all_that_a_chat_missed_comes_however_much_it_is_and_once(simulator: Sim
 	simulator.forget_requests()
 	sync_what_is_new()
 	assert calls(simulator) == [CHATS]
+
+
+# A worker that is killed as soon as its third missed message is written, and not committed.
+DIES_OF_THE_THIRD = """
+import os, signal
+from support import bench
+from xappiens_whatsapp import jobs
+from xappiens_whatsapp.store import messages
+
+receive, received = messages.receive, []
+
+def receive_and_die(*arguments, **options):
+	received.append(receive(*arguments, **options))
+	if len(received) == 3:
+		os.kill(os.getpid(), signal.SIGKILL)
+	return received[-1]
+
+messages.receive = receive_and_die
+with bench.connected():
+	jobs.sync_sessions()
+"""
+
+
+@pytest.mark.simulator(**TINY)
+def test_missed_messages_are_stored_once_though_the_worker_is_killed_in_the_middle_of_them(
+	simulator: Simulator,
+) -> None:
+	synced(simulator)
+	chat = chats()[0]
+	simulator.incoming(
+		SESSION, chat=chat.chat_id, text="perdido", count=6, webhook=False, timestamp_ms=ago_ms(5)
+	)
+	request_sync(SESSION, "Scheduler")
+	frappe.db.commit()
+
+	killed = subprocess.run(
+		[str(bench.python()), "-c", DIES_OF_THE_THIRD],
+		cwd=bench.sites(),
+		env=bench.environment(PYTHONPATH=f"{bench.ROOT / 'tests'}:{bench.ROOT}"),
+		timeout=60,
+	)
+	assert killed.returncode == -signal.SIGKILL
+	assert count("Message", is_history=0) == 2
+	frappe.db.set_value(
+		"WhatsApp Sync Run", {"state": "Running"}, "heartbeat", add_to_date(times.now(), minutes=-2)
+	)
+	frappe.db.commit()
+	jobs.sync_sessions()
+
+	stored = frappe.get_all("WhatsApp Message", {"is_history": 0}, pluck="content")
+	assert sorted(stored) == [f"perdido {number}" for number in range(1, 7)]
+	unread = frappe.db.get_value("WhatsApp Conversation", chat.name, "unread_count")
+	assert unread == chat.unread_count + 6
+	assert [run.state for run in frappe.get_all("WhatsApp Sync Run", fields=["state"])] == ["Completed"] * 2
+
+
+@pytest.mark.simulator(**TINY)
+@pytest.mark.parametrize("phase", ["chats", "messages"])
+def test_a_message_that_comes_during_the_first_sync_is_the_same_whoever_brings_it_first(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+	"""It comes just before the Hub lists its chats, or their messages."""
+	now, message_id, fetch = clock.now_ms() // 1000 * 1000, new_id(), engine.phases.fetch
+	monkeypatch.setattr(clock, "now_ms", lambda: now)
+	stored, unread = [], []
+	for is_webhook_first in (True, False):
+		simulator.reset(**TINY)
+		connect_site(simulator)
+		link_session(simulator)
+		came: list[dict] = []
+
+		def deliver(came: list[dict] = came) -> None:
+			said = webhooks.received(
+				"a la vez", message_id, came[0]["chat_id"], timestamp=now, pushName="María"
+			)
+			assert process_event(webhooks.store(said)) == "Processed"
+
+		def fetch_meanwhile(
+			client: object,
+			scope: object,
+			cursor: engine.Cursor,
+			came: list[dict] = came,
+			deliver: Callable[[], None] | None = deliver if is_webhook_first else None,
+		) -> object:
+			if cursor.phase == phase and not came:
+				message = {"text": "a la vez", "message_id": message_id, "push_name": "María"}
+				came += simulator.incoming(SESSION, timestamp_ms=now, webhook=False, **message)
+				if deliver:
+					deliver()
+			return fetch(client, scope, cursor)
+
+		monkeypatch.setattr(engine.phases, "fetch", fetch_meanwhile)
+		assert sync_session_complete(SESSION)["status"] == "Completed"
+		if not is_webhook_first:
+			deliver()
+		listed = payloads.parse_chats(WhatsAppAPIClient(SESSION).get_session_chats()).records
+		unread.append({chat.jid: chat.unread_count for chat in listed})
+		stored.append(rows(*TIMES))
+		assert count("Message", message_id=message_id, is_history=0) == 1
+		frappe.delete_doc("WhatsApp Session", SESSION)
+		frappe.db.commit()
+
+	assert stored[0] == stored[1]
+	conversations = [row for name, row in stored[0].items() if name.startswith("Conversation")]
+	assert conversations
+	assert all(row["unread_count"] == unread[0][row["chat_id"]] for row in conversations)
 
 
 @pytest.mark.simulator(**SMALL)

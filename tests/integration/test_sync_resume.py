@@ -10,11 +10,15 @@ import frappe
 import pytest
 import redis
 from frappe.utils import add_to_date, background_jobs
+from frappe.utils.response import make_logs
 
 from support import bench
-from support.factories import SESSION, make_sync_run
+from support.factories import SESSION, make_session, make_sync_run, set_up
+from support.fake_time import FakeTime
 from support.linked import calls, connect_site, count, link_session, rows
+from support.web import in_request
 from xappiens_whatsapp import jobs, realtime
+from xappiens_whatsapp.api import sync as sync_api
 from xappiens_whatsapp.api.sync import request_sync, sync_session_complete
 from xappiens_whatsapp.store import sync_runs, times
 
@@ -107,6 +111,26 @@ def test_two_requests_at_once_make_one_sync(simulator: Simulator, worker: Worker
 
 	assert only_run().state == "Completed"
 	assert everything_is_there(simulator)
+
+
+def test_a_web_request_that_joins_a_sync_under_way_answers_in_time_and_tells_the_person_so(
+	monkeypatch: pytest.MonkeyPatch,
+) -> None:
+	set_up()
+	make_session()
+	claim = sync_runs.claim(sync_runs.open_run(SESSION, "Manual"))  # another process's
+	frappe.db.commit()
+	waited = FakeTime(monkeypatch, sync_api)
+
+	with in_request():
+		answer = sync_session_complete(SESSION)
+		make_logs()
+
+	assert (answer["success"], answer["status"], answer["is_complete"]) == (True, "Running", False)
+	assert answer["sync_run"] == claim.run
+	assert "goes on in the background" in frappe.local.response["_server_messages"]
+	assert 0 < sum(waited.slept) <= 20
+	assert (only_run().name, only_run().claim) == (claim.run, claim.token)
 
 
 @pytest.mark.simulator(**SMALL)
@@ -260,3 +284,24 @@ def test_open_pages_hear_of_a_sync_at_most_twice_a_second(
 	assert 2 < len(heard) < only_run().calls
 	for moment in moments:
 		assert len([other for other in moments if moment <= other < moment + 0.95]) <= 2
+
+
+@pytest.mark.simulator(rate=0, shape="full", contacts=130, chats=3, messages=5)
+def test_a_run_shows_how_far_each_phase_is(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+	connect_site(simulator)
+	link_session(simulator)
+	save, shown = sync_runs.save, []
+
+	def save_and_look(claim: sync_runs.Claim, **values: object) -> None:
+		save(claim, **values)
+		columns = ["phase", "phase_done", "phase_total"]
+		shown.append(frappe.db.get_value("WhatsApp Sync Run", claim.run, columns))
+
+	monkeypatch.setattr(sync_runs, "save", save_and_look)
+	sync_session_complete(SESSION)
+
+	assert shown == [
+		("chats", 4, 4),  # a broadcast is among them
+		*[("messages", done, 3) for done in (1, 2, 3)],
+		*[("contacts", done, 130) for done in (100, 130)],
+	]

@@ -1,12 +1,28 @@
 """A real gunicorn with Frappe on the tests' site, and HTTP clients for it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import frappe
 import requests
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
 from support import bench, sentinels
 from support.bench import BenchProcess
+
+
+@contextmanager
+def in_request() -> Iterator[None]:
+	"""Within the block this process takes itself for one that answers a web request, as gunicorn's do."""
+	before = getattr(frappe.local, "request", None)
+	frappe.local.request = Request(EnvironBuilder(method="POST").get_environ())
+	try:
+		yield
+	finally:
+		frappe.local.request = before
 
 
 class Client(requests.Session):
