@@ -15,7 +15,7 @@ import frappe
 from frappe import _
 
 from xappiens_whatsapp import live, managers
-from xappiens_whatsapp.inbox_hub import payloads, records
+from xappiens_whatsapp.inbox_hub import clock, payloads, records
 from xappiens_whatsapp.inbox_hub.errors import PayloadError
 from xappiens_whatsapp.store import documents, events, sessions, times, transaction
 from xappiens_whatsapp.webhook_handlers import HANDLERS, Delivery
@@ -160,7 +160,8 @@ def _read(row: frappe._dict) -> records.Event:
 def _with_its_time(event: records.Event, row: frappe._dict) -> records.Event:
 	"""What an event without a time of its own says was true when it came, not when it is processed: one that had to wait
 	must not undo what came after it."""
-	said_at_ms = event.timestamp_ms or times.milliseconds(row.creation)
+	came_at_ms = clock.now_ms() if row.is_new else times.milliseconds(row.creation)
+	said_at_ms = event.timestamp_ms or came_at_ms
 	payload, said = event.payload, {}
 	if payload and not payload.timestamp_ms:
 		said["timestamp_ms"] = said_at_ms

@@ -192,7 +192,7 @@ def test_message_whose_id_the_hub_never_told_takes_its_echo_but_not_what_was_wri
 	written_ms = clock.now_ms() + minutes * 60_000
 	echo = message_record("ok", NUMBER, from_me=True, message_id="3EB0OWN", timestamp_ms=written_ms)
 	page = messages.compare(SESSION, [echo], written_ms)
-	assert page.late == [echo]
+	assert page.late == ([echo] if rows == 1 else [])
 	messages.receive(SESSION, echo)
 	frappe.db.commit()
 	assert frappe.db.count(messages.DOCTYPE, {"content": "ok"}) == rows

@@ -82,6 +82,13 @@ def test_message_that_comes_during_the_first_sync_is_counted_once(session: str, 
 	assert stored().unread_count == 7
 
 
+def test_message_is_unread_where_the_hub_tells_no_count(session: str) -> None:
+	last = records.LastMessage("Hola", factories.NOON_MS)
+	conversations.upsert(session, [factories.chat_record(last_message=last)], is_first_sync=True)
+	messages.receive(session, factories.message_record("Hola", timestamp_ms=factories.NOON_MS))
+	assert stored().unread_count == 1
+
+
 def test_what_is_not_said_leaves_name_and_flags(session: str) -> None:
 	full = factories.chat_record(name="Ventas", is_pinned=True, is_archived=True, is_muted=True)
 	conversations.upsert(session, [full], is_first_sync=True)

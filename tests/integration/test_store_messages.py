@@ -383,3 +383,34 @@ def test_equal_words_of_one_second_are_told_apart_by_the_hubs_numbers_when_they_
 	for message in (*pair, *pair):
 		messages.receive(session, message)
 	assert sorted(frappe.get_all(MESSAGE, pluck="hub_message_id")) == [101, 102]
+
+
+def test_own_message_of_the_past_with_the_words_of_one_without_an_id_is_history(session: str) -> None:
+	own = claimed(session, "Ok", status="Sent")
+	frappe.db.set_value(MESSAGE, own, "claimed_at", frappe.utils.now_datetime())
+	old = factories.message_record("Ok", from_me=True, timestamp_ms=ANCIENT_MS)
+	assert messages.compare(session, [old], factories.NOON_MS).new == [old]
+
+
+def test_row_that_takes_its_id_while_a_page_is_compared_is_changed_all_the_same(session: str) -> None:
+	without = factories.message_record("Hola", message_id="")
+	messages.receive(session, without)
+	starred = dataclasses.replace(without, is_starred=True)
+	compared = messages.compare(session, [starred], factories.NOON_MS)
+	messages.receive(session, dataclasses.replace(without, message_id="3EB0A"))
+	messages.store_page(session, compared, factories.NOON_MS)
+	assert (only_row().message_id, only_row().is_starred) == ("3EB0A", 1)
+
+
+def test_text_of_a_list_that_was_asked_for_before_an_edit_does_not_undo_it(session: str) -> None:
+	def edited(text: str, at_ms: int) -> records.Message:
+		return factories.message_record(
+			text, message_id="3EB0A", is_edited=True, edited_at_ms=factories.NOON_MS + at_ms
+		)
+
+	messages.receive(session, factories.message_record("Hola", message_id="3EB0A"))
+	messages.receive(session, edited("uno", 1000))
+	sync(session, [edited("cero", 500)])
+	assert only_row().content == "uno"
+	sync(session, [edited("dos", 1500)])
+	assert only_row().content == "dos"

@@ -410,7 +410,8 @@ def test_a_server_with_odd_pages_loses_no_row(simulator: Simulator, fault: dict)
 	link_session(simulator)
 	simulator.faults(**fault)
 	answer = sync_session_complete(SESSION)
-	assert (answer["status"], answer["is_complete"]) == ("Completed", True)
+	# Where a page comes twice and nothing tells how many there are, nobody knows whether that is all.
+	assert (answer["status"], answer["is_complete"]) == ("Completed", "repeat_page" not in fault)
 	assert (count("Contact"), count("Conversation"), count("Message")) == (120, 120, 120)
 
 

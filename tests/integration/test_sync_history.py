@@ -146,3 +146,15 @@ def test_what_a_hub_keeps_back_of_a_chat_can_be_asked_for_again(simulator: Simul
 	while sync_conversation_history(chat.name)["has_more"]:
 		pass
 	assert count("Message", conversation=chat.name) == 170
+
+
+@pytest.mark.simulator(**LONG)
+def test_many_messages_since_do_not_keep_the_past_out_of_reach(simulator: Simulator) -> None:
+	chat = synced(simulator)
+	simulator.incoming(SESSION, chat=chat.chat_id, text="nuevo", count=400, webhook=False)
+	sync_session_complete(SESSION)
+	frappe.db.set_value("WhatsApp Conversation", chat.name, "history_offset", 50)
+	frappe.db.commit()
+	for _press in range(6):
+		sync_conversation_history(chat.name)
+	assert count("Message", conversation=chat.name) == 170 + 400

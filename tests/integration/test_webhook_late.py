@@ -164,16 +164,31 @@ def test_the_same_words_on_two_days_with_neither_id_nor_time_are_two_messages() 
 
 
 def test_another_number_that_is_linked_begins_anew_and_its_past_is_no_news() -> None:
-	conversation = factories.make_conversation(messages_synced_ms=5, history_offset=50, history_complete=1)
+	conversation = factories.make_conversation(
+		messages_synced_ms=5, history_offset=50, history_complete=1, unread_count=3
+	)
 	synced = {"phone_number": "34600000001", "history_until_ms": 5, "last_sync": "2026-01-01 10:00:00"}
 	frappe.db.set_value("WhatsApp Session", SESSION, synced)
 	frappe.db.commit()
+	run = factories.make_sync_run(
+		state="Running", claim="a worker", scope="Incremental", cursor='{"page": 9}'
+	)
+	frappe.db.commit()
 	process(event("session.connected", phoneNumber="34600000001"))
 	assert value("WhatsApp Session", "history_until_ms")[0] == 5
+
+	waiting = webhooks.store(event("session.connected", phoneNumber="34600000001", nth=2))
 	process(event("session.connected", phoneNumber="34600000009"))
 	assert value("WhatsApp Session", "history_until_ms", "last_sync") == (0, None)
-	marks = ("messages_synced_ms", "history_offset", "history_complete")
-	assert value(CONVERSATION, "name", *marks) == (conversation, 0, 0, 0)
+	marks = ("messages_synced_ms", "history_offset", "history_complete", "unread_count")
+	assert value(CONVERSATION, "name", *marks) == (conversation, 0, 0, 0, 0)
+	state = ("name", "state", "claim", "scope", "cursor")
+	assert value("WhatsApp Sync Run", *state) == (run, "Queued", None, "Full", "{}")
+
+	frappe.db.set_value(events.DOCTYPE, waiting, "creation", frappe.utils.add_to_date(None, seconds=-30))
+	frappe.db.commit()
+	webhook_processing.process_event(waiting)
+	assert value("WhatsApp Session", "phone_number") == ("34600000009",)
 
 
 def test_text_that_a_list_shows_of_an_edited_message_is_its_latest() -> None:

@@ -195,6 +195,21 @@ def test_an_event_of_a_session_by_number_is_released_when_the_session_is_made() 
 	assert row(name).status == "Processed"
 
 
+def test_an_event_that_somebody_processes_just_now_is_not_waited_for_when_it_is_released() -> None:
+	"""Who has locked the session would wait for the event, and the event for the session."""
+	waiting = webhooks.store({**webhooks.received(), "sessionId": 77})
+	free = webhooks.store({**webhooks.received("¿Hola?"), "sessionId": 77})
+	for name in (waiting, free):
+		assert webhook_processing.process_event(name) == "Waiting"
+	due = {name: row(name).next_attempt for name in (waiting, free)}
+	with locked(EVENT, waiting):
+		frappe.db.sql("SET innodb_lock_wait_timeout = 5")
+		events.release_waiting(SESSION, 77)
+		frappe.db.commit()
+	assert row(free).next_attempt < due[free]
+	assert row(waiting).next_attempt == due[waiting]
+
+
 @pytest.mark.parametrize(
 	("waited", "next_within"),
 	[({"seconds": 5}, {"minutes": 1}), ({"hours": 3}, {"hours": 3}), ({"hours": 71}, {"hours": 1})],

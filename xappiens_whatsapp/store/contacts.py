@@ -70,7 +70,12 @@ def upsert(
 
 
 def find_or_create(
-	session: str, jid: str, push_name: str = "", *, hooks: documents.Hooks | None = None
+	session: str,
+	jid: str,
+	push_name: str = "",
+	*,
+	said_at_ms: int | None = None,
+	hooks: documents.Hooks | None = None,
 ) -> str:
 	"""The contact of a JID that a live message or event named; created if it is new.
 
@@ -78,13 +83,18 @@ def find_or_create(
 		session: the session's name.
 		jid: of a user or a group, in normal form.
 		push_name: how they call themselves, "" if unknown.
+		said_at_ms: when they did.
 		hooks: of other apps, whether they run for a new one; by default they do.
 
 	Returns:
 		The name of the contact.
 	"""
 	record = records.Contact(
-		jid=jid, phone_number=jids.phone_of(jid), push_name=push_name, is_group=jids.is_group(jid)
+		jid=jid,
+		phone_number=jids.phone_of(jid),
+		push_name=push_name,
+		is_group=jids.is_group(jid),
+		timestamp_ms=said_at_ms,
 	)
 	return apply(session, record, hooks=hooks)
 
@@ -104,6 +114,8 @@ def apply(session: str, record: records.Contact, *, hooks: documents.Hooks | Non
 	row = bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_)
 	if row:
 		said_at_ms = record.timestamp_ms or 0
+		if said_at_ms:  # as it is now: two events may come at once
+			row = bulk.locked_rows(DOCTYPE, [row.name], COLUMNS).get(row.name, row)
 		change = _changes(row, record) if not said_at_ms or said_at_ms >= row.said_at_ms else {}
 		if said_at_ms > row.said_at_ms:
 			change["said_at_ms"] = said_at_ms

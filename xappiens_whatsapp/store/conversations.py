@@ -299,6 +299,8 @@ def _last_message_columns(last: records.LastMessage) -> dict[str, Any]:
 def _unread_columns(chat: records.Chat) -> dict[str, Any]:
 	"""The Hub's count, and up to which message it counts. (Many of its times have no milliseconds.)"""
 	last_ms = (chat.last_message.timestamp_ms or 0) if chat.last_message else 0
+	if chat.unread_count is None:
+		last_ms = 0  # nothing is counted
 	return {
 		"unread_count": chat.unread_count or 0,
 		"unread_counted_until_ms": last_ms if last_ms % 1000 or not last_ms else last_ms + 999,

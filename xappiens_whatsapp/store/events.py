@@ -268,11 +268,14 @@ def ready(session: str, message_id: str, limit: int) -> tuple[list[str], list[st
 
 def release_waiting(session_id: str, hub_id: int | None = None) -> None:
 	"""What waited for this session, by its id or its number at the Hub, is due now."""
-	event = frappe.qb.DocType(DOCTYPE)
 	named = [session_id, str(hub_id)] if hub_id else [session_id]
-	frappe.qb.update(event).set(event.next_attempt, times.now()).where(
-		(event.status == "Waiting") & event.session.isnull() & event.session_id.isin(named)
-	).run()
+	_make_due(
+		frappe.get_all(
+			DOCTYPE,
+			{"status": "Waiting", "session": ("is", "not set"), "session_id": ("in", named)},
+			pluck="name",
+		)
+	)
 
 
 def release_known(session: str) -> None:
@@ -291,11 +294,7 @@ def release_known(session: str) -> None:
 		}
 		stored = bulk.rows_by_key("WhatsApp Message", list(hashes.values()), ())
 		names = [name for name, hash_ in hashes.items() if hash_ in stored]
-		if names:
-			event = frappe.qb.DocType(DOCTYPE)
-			frappe.qb.update(event).set(event.next_attempt, times.now()).where(
-				event.name.isin(names) & (event.status == "Waiting")
-			).run()
+		_make_due(names)
 
 
 def release(names: Sequence[str]) -> list[str]:
@@ -324,6 +323,22 @@ def release(names: Sequence[str]) -> list[str]:
 def waited_too_long(event: frappe._dict) -> bool:
 	"""Whether what the event waits for will hardly come any more."""
 	return times.now() - event.creation >= WAIT_AT_MOST
+
+
+def _make_due(names: Sequence[str]) -> None:
+	"""Waiting events are due now. One that is being processed at this moment is left alone: it may wait for a row that the
+	caller has locked, and the caller must not wait for it. It is looked at again by itself."""
+	if not names:
+		return
+	rows = frappe.db.sql(
+		f"SELECT name, status FROM `tab{DOCTYPE}` WHERE name IN %(names)s FOR UPDATE SKIP LOCKED",
+		{"names": tuple(names)},
+	)
+	if free := [name for name, status in rows if status == "Waiting"]:
+		frappe.db.sql(
+			f"UPDATE `tab{DOCTYPE}` SET next_attempt = %(now)s WHERE name IN %(names)s",
+			{"now": times.now(), "names": tuple(free)},
+		)
 
 
 def _shortened(error: str) -> str:

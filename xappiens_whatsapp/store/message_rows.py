@@ -175,12 +175,10 @@ def changes(row: frappe._dict, message: records.Message) -> dict[str, Any]:
 
 def _edit(row: frappe._dict, message: records.Message) -> dict[str, Any]:
 	"""The columns of an edit that is not older than the last one. One that does not say the new text leaves the old one."""
-	said = {
-		"is_edited": 1,
-		"content": message.text or row.content,
-		"edited_at_ms": message.edited_at_ms or row.edited_at_ms,
-	}
-	return {column: value for column, value in said.items() if value != row[column]}
+	text = message.text or row.content
+	if row.is_edited and text == row.content:
+		return {}
+	return {"is_edited": 1, "content": text, "edited_at_ms": message.edited_at_ms or row.edited_at_ms}
 
 
 def status_changes(row: frappe._dict, status: str, reached_at_ms: int | None, error: str) -> dict[str, Any]:

@@ -43,8 +43,8 @@ class Page:
 	counts: bulk.Counts
 	new: list[records.Message] = field(default_factory=list)
 	late: list[records.Message] = field(default_factory=list)
-	known: dict[str, records.Message] = field(default_factory=dict)  # key_hash to message
-	stored: dict[str, frappe._dict] = field(default_factory=dict)  # key_hash to row
+	known: dict[str, records.Message] = field(default_factory=dict)  # by the name of its row
+	stored: dict[str, frappe._dict] = field(default_factory=dict)  # by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,11 @@ def compare(session: str, messages: Sequence[records.Message], history_until_ms:
 	stored = bulk.rows_by_key(DOCTYPE, list(by_hash), LISTED_COLUMNS)
 	strangers = [message for hash_, message in by_hash.items() if hash_ not in stored]
 	same = _rows_under_another_id(session, strangers, set(stored))
-	unsettled = _texts_without_id(session) if any(message.from_me for message in strangers) else set()
+	unidentified = _unidentified(session) if any(message.from_me for message in strangers) else []
 	for hash_, message in by_hash.items():
 		if row := stored.get(hash_) or same.get(id(message)):
-			page.known[row.key_hash], page.stored[row.key_hash] = message, row
-		elif message.from_me and message.text in unsettled:
+			page.known[row.name], page.stored[row.name] = message, row
+		elif message.from_me and any(_may_be_echo(own, message) for own in unidentified):
 			page.late.append(message)  # `receive` finds the message of ours that this is
 		elif not message.from_me and (message.timestamp_ms or 0) > history_until_ms:
 			page.late.append(message)
@@ -110,7 +110,7 @@ def store_page(session: str, page: Page, history_until_ms: int) -> bulk.Counts:
 		rows.append(row)
 	bulk.insert_rows(DOCTYPE, rows)
 	changes = bulk.locked_changes(
-		DOCTYPE, page.stored, COLUMNS, lambda row: _all_changes(session, row, page.known[row.key_hash])
+		DOCTYPE, page.stored, COLUMNS, lambda row: _all_changes(session, row, page.known[row.name])
 	)
 	bulk.update_rows(DOCTYPE, changes)
 	page.counts.created += len(rows)
@@ -145,7 +145,9 @@ def receive(
 	name_of_chat = "" if message.from_me or is_group else message.push_name
 	contact = None if is_group else known.contact
 	if not is_group and not known.contact_is_up_to_date(name_of_chat):
-		contact = contacts.find_or_create(session, message.chat_jid, name_of_chat, hooks=hooks)
+		contact = contacts.find_or_create(
+			session, message.chat_jid, name_of_chat, said_at_ms=message.timestamp_ms, hooks=hooks
+		)
 	conversation = known.conversation
 	if not conversation or (contact and known.conversation_contact is None):
 		conversation = conversations.find_or_create(
@@ -355,20 +357,33 @@ def _rows_under_another_id(
 	return found
 
 
-def _texts_without_id(session: str) -> set[str]:
-	"""Texts of our own messages that may have been sent, but whose id is not known."""
-	return set(
-		frappe.get_all(
-			DOCTYPE,
-			{
-				"session": session,
-				"direction": OUTGOING,
-				"status": ("in", UNIDENTIFIED),
-				"message_id": ("is", "not set"),
-			},
-			pluck="content",
-		)
+def _unidentified(session: str, **filters: str) -> list[frappe._dict]:
+	"""Our own messages that have left, or may have, but whose id is not known; the oldest first."""
+	return frappe.get_all(
+		DOCTYPE,
+		{
+			"session": session,
+			"direction": OUTGOING,
+			"status": ("in", UNIDENTIFIED),
+			"message_id": ("is", "not set"),
+			**filters,
+		},
+		["name", "content", "status", "claimed_at"],
+		order_by="creation asc",
 	)
+
+
+def _may_be_echo(own: frappe._dict, message: records.Message) -> bool:
+	"""Whether a message may be the echo of one of ours without an id.
+
+	The texts are compared here: to the database "Sí" and "si", or two emoji, are the same.
+	"""
+	if own.content.strip() != message.text.strip():
+		return False
+	written_at = times.site_datetime(message.timestamp_ms)
+	if not own.claimed_at or not written_at:
+		return own.status != "Sent"
+	return abs(written_at - own.claimed_at) <= ECHO_WITHIN
 
 
 def _all_changes(session: str, row: frappe._dict, message: records.Message) -> dict[str, Any]:
@@ -385,33 +400,10 @@ def _has_made_id(row: frappe._dict) -> bool:
 
 def _claimed_without_id(session: str, conversation: str, message: records.Message) -> str | None:
 	"""Our own message of which this is the echo: sent or being sent, with the same text, whose id is not known yet. It and its
-	conversation are locked then.
-
-	The texts are compared here: to the database "Sí" and "si", or two emoji, are the same.
-	"""
-	candidates = frappe.db.get_values(
-		DOCTYPE,
-		{
-			"session": session,
-			"direction": OUTGOING,
-			"status": ("in", UNIDENTIFIED),
-			"conversation": conversation,
-			"message_id": ("is", "not set"),
-		},
-		["name", "content", "status", "claimed_at"],
-		as_dict=True,
-		order_by="creation asc",
-	)
-	written_at = times.site_datetime(message.timestamp_ms)
-
-	def may_be(own: frappe._dict) -> bool:
-		if not own.claimed_at:  # of another version of this app
-			is_near = own.status != "Sent"
-		else:
-			is_near = not written_at or abs(written_at - own.claimed_at) <= ECHO_WITHIN
-		return is_near and own.content.strip() == message.text.strip()
-
-	candidates = [own.name for own in candidates if may_be(own)]
+	conversation are locked then."""
+	candidates = [
+		own.name for own in _unidentified(session, conversation=conversation) if _may_be_echo(own, message)
+	]
 	if candidates:
 		conversations.lock(conversation)
 	for own in candidates:

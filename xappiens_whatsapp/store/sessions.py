@@ -85,7 +85,8 @@ def apply_status(session: str, record: records.Session) -> StatusChange:
 	if record.hub_id and record.hub_id != stored.session_db_id:
 		changes["session_db_id"] = record.hub_id
 		events.release_waiting(session, record.hub_id)
-	if record.phone_number and record.phone_number != stored.phone_number:
+	is_latest = said_at >= stored.status_timestamp_ms
+	if record.phone_number and record.phone_number != stored.phone_number and is_latest:
 		changes["phone_number"] = record.phone_number
 		if stored.phone_number:
 			changes.update(_forget_how_far_it_is_synced(session))
@@ -94,7 +95,7 @@ def apply_status(session: str, record: records.Session) -> StatusChange:
 		changes["last_seen"] = last_seen
 
 	status = stored.status
-	if record.status and said_at >= stored.status_timestamp_ms:
+	if record.status and is_latest:
 		status = record.status
 		reason = record.reason if status in ("Disconnected", "Error") else ""
 		new = {"status": status, "is_connected": int(status == "Connected"), "error_message": reason}
@@ -127,8 +128,18 @@ def _forget_how_far_it_is_synced(session: str) -> dict[str, object]:
 	frappe.db.sql(
 		"""
 		UPDATE `tabWhatsApp Conversation`
-		SET hub_last_message_ms = 0, messages_synced_ms = 0, history_offset = 0, history_complete = 0
+		SET hub_last_message_ms = 0, messages_synced_ms = 0, history_offset = 0, history_complete = 0,
+			unread_count = 0, unread_counted_until_ms = 0
 		WHERE session = %s
+		""",
+		session,
+	)
+	# A run that is under way begins anew; whoever works on it has lost it.
+	frappe.db.sql(
+		"""
+		UPDATE `tabWhatsApp Sync Run`
+		SET state = 'Queued', scope = 'Full', `cursor` = '{}', claim = NULL, resume_at = NULL, started_at = NULL
+		WHERE session = %s AND state IN ('Queued', 'Running')
 		""",
 		session,
 	)

@@ -19,8 +19,10 @@ def site_datetime(timestamp_ms: int | None) -> datetime | None:
 
 
 def milliseconds(moment: datetime) -> int:
-	"""Epoch milliseconds of a naive time on the site's clock."""
-	return clock.from_site_time(moment, _time_zone())
+	"""Epoch milliseconds of a naive time on the site's clock that is past. Of the hour that happens twice the second one is
+	meant, unless that is still to come."""
+	second = clock.from_site_time(moment, _time_zone(), second_hour=True)
+	return second if second <= clock.now_ms() else clock.from_site_time(moment, _time_zone())
 
 
 def now() -> datetime:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import frappe
 
 from xappiens_whatsapp.api.base import WhatsAppAPIClient
-from xappiens_whatsapp.inbox_hub import payloads
+from xappiens_whatsapp.inbox_hub import clock, payloads
 from xappiens_whatsapp.store import conversations, read_marks, transaction
 from xappiens_whatsapp.store.bulk import Counts
 from xappiens_whatsapp.sync import late, scopes, visits
@@ -63,6 +63,7 @@ def load_older(
 	while brought < pages and empty <= EMPTY_PAGES and not pager.is_done:
 		if deadline and time.monotonic() >= deadline:
 			break
+		behind, asked_at_ms = pager.seen, clock.now_ms()
 		answer = client.get_chat_messages(chat.chat_id, page=pager.page, limit=PAGE_SIZE)
 		page = payloads.parse_messages(answer, chat_jid=chat.chat_id)
 		found, listed = (page.records, page.reactions) if pager.advance(page, PAGE_SIZE) else ((), ())
@@ -71,12 +72,12 @@ def load_older(
 		def note(fetched: Fetched) -> None:
 			read_marks.note_history(
 				conversation,
-				# What is all known may be another page than the one that was asked for.
-				fetched=pager.seen if fetched.is_news else 0,
+				# A page that is all known may be another one than was asked for, until the next one is different.
+				fetched=pager.seen if fetched.is_news else behind if pager.has_moved else 0,
 				is_complete=pager.is_done and not has_more and bool(pager.seen) and not fetched.late_failed,
 			)
 
-		fetched = visits.storing(chat.session, line_ms, found, page.errors, note, listed)
+		fetched = visits.storing(chat.session, line_ms, found, page.errors, note, listed, asked_at_ms)
 		late.store(chat.session, fetched)
 		counts = transaction.repeated(fetched.store)
 		counts.errors += len(fetched.errors) + fetched.late_failed

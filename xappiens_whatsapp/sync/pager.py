@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from xappiens_whatsapp.inbox_hub import records
 
 REPEATS = 2  # of one page, in a row: this server gives nothing else
+BARREN = 3  # pages in a row of which no row can be understood: neither do these lead anywhere
 
 
 @dataclass(slots=True)
@@ -24,7 +25,9 @@ class Pager:
 	total: int = 0
 	is_done: bool = False
 	repeats: int = 0  # how often the last page came again
+	barren: int = 0  # pages in a row without an understood row
 	has_moved: bool = False  # a second page came that was another one than the first
+	may_lack: bool = False  # a page came in the place of another one, which may never have come
 
 	def advance(self, page: records.Page, limit: int) -> bool:
 		"""Take note of a page.
@@ -48,14 +51,18 @@ class Pager:
 			self.is_done = self.repeats >= REPEATS
 			return False
 
+		self.may_lack = self.may_lack or self.repeats > 0
 		self.has_moved = bool(self.fingerprint)
 		self.fingerprint, self.repeats = fingerprint, 0
+		self.barren = 0 if page.records else self.barren + 1
 		self.seen += page.received
 		self.total = page.total or self.total
-		if page.total is not None and self.seen > page.total:
+		if self.barren >= BARREN:
+			self.is_done = True
+		elif page.total is not None and self.seen > page.total:
 			self.is_done = page.received < limit  # there are more rows than it says
 		elif page.total is not None:
-			self.is_done = self.seen == page.total
+			self.is_done = self.seen == page.total and (page.pages is None or self.page > page.pages)
 		elif page.pages is not None:
 			self.is_done = self.page > page.pages
 		else:
@@ -64,13 +71,18 @@ class Pager:
 
 	@property
 	def is_cut_off(self) -> bool:
-		"""Whether the list ended because the server repeats itself, and there is more behind it, or may be."""
-		return self.repeats >= REPEATS and (self.seen < self.total if self.total else not self.has_moved)
+		"""Whether the list ended although there is more of it, or may be: the server repeats itself, or gave one page in the
+		place of another."""
+		if not self.is_done or self.barren >= BARREN:
+			return self.is_done
+		if self.repeats >= REPEATS:
+			return self.seen < self.total if self.total else not self.has_moved or self.may_lack
+		return self.may_lack and self.seen < (self.total or self.seen + 1)
 
 
 def _fingerprint(page: records.Page) -> str:
-	"""The ids of a page in their order, as a short digest."""
-	ids = (
+	"""The ids of a page, in whatever order, as a short digest."""
+	ids = sorted(
 		getattr(record, "message_id", "") or getattr(record, "jid", "") or repr(record)
 		for record in page.records
 	)

@@ -7,6 +7,7 @@ while no webhook came is fetched, too. Then its mark moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from math import ceil
 
@@ -73,7 +74,7 @@ def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | 
 		if is_read and not has_failed:
 			read_marks.move(chat.conversation, mark_ms=mark_ms, fetched=rows_seen)
 
-	return storing(scope.session, scope.history_until_ms, found, errors, note, listed)
+	return storing(scope.session, scope.history_until_ms, found, errors, note, listed, asked_at_ms)
 
 
 def storing(
@@ -82,7 +83,8 @@ def storing(
 	found: Sequence[records.Message],
 	errors: Sequence[records.RecordError],
 	note: Callable[[Fetched], None],
-	listed: Sequence[records.Reaction] = (),
+	listed: Sequence[records.Reaction],
+	asked_at_ms: int,
 ) -> Fetched:
 	"""A page of messages on its way into the database.
 
@@ -93,7 +95,11 @@ def storing(
 		errors: rows of it that could not be understood.
 		note: writes into the conversation how far it was fetched, in the same transaction, before its messages.
 		listed: reactions of the page, which come after the messages.
+		asked_at_ms: when the page was asked for: an edit that was heard of later is newer than its text.
 	"""
+	found = [
+		replace(message, edited_at_ms=asked_at_ms) if message.is_edited else message for message in found
+	]
 	compared = messages.compare(session, found, history_until_ms)
 	attempts = count(1)
 

@@ -1,5 +1,6 @@
 """A list of the Hub ends with not one call more than its pages need, whatever the Hub says of its length."""
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -69,6 +70,47 @@ def test_server_that_gives_pages_twice_loses_no_row(says: dict[str, int]) -> Non
 	answers = iter([1, 1, 2, 2, 3])
 	calls, news = read(lambda _number: page_of(250, next(answers), **says))
 	assert (calls, news) == (5, [row.jid for row in rows(0, 250)])
+
+
+@pytest.mark.parametrize(
+	("says", "is_cut_off"), [({}, True), ({"total": 250}, True), ({"total": 150}, False)]
+)
+def test_page_that_came_in_the_place_of_another_one_is_noticed(
+	says: dict[str, int], is_cut_off: bool
+) -> None:
+	"""The second page is missing: a stale first one came instead."""
+	pager = Pager()
+	for number in (1, 1, 3):
+		pager.advance(page_of(250, number, **says), LIMIT)
+	if not pager.is_done:
+		pager.advance(records.Page(records=(), received=0, **says), LIMIT)
+	assert (pager.is_done, pager.is_cut_off) == (True, is_cut_off)
+
+
+@pytest.mark.parametrize("says", [{}, {"total": 250}, {"total": 500}])
+def test_server_that_gives_the_same_rows_in_another_order_each_time_comes_to_an_end(
+	says: dict[str, int],
+) -> None:
+	first = page_of(500, 1, **says)
+	turned = dataclasses.replace(first, records=tuple(reversed(first.records)))
+	pager = Pager()
+	for page in (first, turned, first):
+		pager.advance(page, LIMIT)
+	assert (pager.is_done, pager.is_cut_off) == (True, True)
+
+
+def test_list_without_an_understood_row_comes_to_an_end() -> None:
+	unreadable = records.Page(records=(), received=LIMIT, errors=(records.RecordError("0", "no address"),))
+	pager, calls = Pager(), 0
+	while not pager.is_done:
+		calls += 1
+		pager.advance(unreadable, LIMIT)
+	assert (calls, pager.is_cut_off) == (3, True)
+
+
+def test_total_of_one_page_only_does_not_end_a_list_of_several() -> None:
+	calls, news = read(lambda number: page_of(250, number, total=LIMIT, pages=3))
+	assert (calls, len(news)) == (3, 250)
 
 
 def test_server_that_gives_its_last_page_for_each_one_behind_it_has_nothing_left() -> None:
