@@ -196,7 +196,10 @@ def test_a_run_is_taken_over_by_the_minute_job_once_its_worker_is_silent_for_45_
 
 
 @pytest.mark.simulator(**SMALL)
-def test_there_is_one_sync_job_at_a_time_and_one_hint(simulator: Simulator) -> None:
+def test_there_is_one_sync_job_at_a_time_and_one_hint(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	monkeypatch.setattr(jobs, "TURN_SECONDS", 0)  # the other one is not just ending
 	connect_site(simulator)
 	link_session(simulator)
 	for _time in range(3):

@@ -8,6 +8,7 @@ import frappe
 
 from support import bench, factories
 from xappiens_whatsapp.api import webhook_setup
+from xappiens_whatsapp.store import times
 from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_settings.whatsapp_settings import WEBHOOK_PATH
 
 if TYPE_CHECKING:
@@ -40,10 +41,22 @@ def link_session(hub: Simulator, name: str = factories.SESSION) -> str:
 	return name
 
 
-def wait_for_sync(session: str, runs: int = 1, seconds: float = 60) -> frappe._dict:
-	"""The session's latest run, once so many runs are finished."""
+def skip_settling(session: str) -> None:
+	"""As if a session that has just connected had done so three seconds ago: it is synced now. Commits."""
+	frappe.db.rollback()
+	frappe.db.sql(
+		"UPDATE `tabWhatsApp Session` SET sync_due = %(now)s WHERE name = %(session)s AND sync_due > %(now)s",
+		{"session": session, "now": times.now()},
+	)
+	frappe.db.commit()
+
+
+def wait_for_sync(session: str, runs: int = 1, seconds: float = 60, *, settles: bool = True) -> frappe._dict:
+	"""The session's latest run, once so many runs are finished. Without `settles` it is not left alone first."""
 
 	def finished() -> list[frappe._dict]:
+		if not settles:
+			skip_settling(session)
 		frappe.db.rollback()
 		rows = frappe.get_all(
 			"WhatsApp Sync Run",

@@ -16,7 +16,12 @@ class Worker(BenchProcess):
 	"""`bench worker`, started and killed on demand. On another bench, stop that bench's own workers first."""
 
 	def __init__(self, queues: str = "short,default,long") -> None:
-		super().__init__("worker", [*bench.frappe_command("worker", "--queue", queues)])
+		worker = ("-m", "support.worker_process", "frappe", "--site", bench.site_name(), "worker")
+		super().__init__(
+			"worker",
+			[str(bench.python()), *worker, "--queue", queues],
+			{"PYTHONPATH": str(bench.ROOT / "tests")},
+		)
 
 	def start(self) -> None:
 		"""Returns when the worker listens to its queues."""
