@@ -28,7 +28,8 @@ def main(layout: Layout, arguments: list[str]) -> int:
 	gate = "--no-gate" not in arguments
 	arguments = [argument for argument in arguments if argument != "--no-gate"]
 	if any(argument.startswith("--torture") for argument in arguments) and not paths(layout, arguments):
-		arguments = [*arguments, str(layout.root / TORTURE)]
+		# before the option, which would take it for its seed
+		arguments = [str(layout.root / TORTURE), *arguments]
 	kinds = wanted_kinds(layout, arguments)
 	if "FRAPPE_BENCH" in os.environ:
 		return on_another_bench(layout, arguments)
