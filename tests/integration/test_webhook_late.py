@@ -139,6 +139,12 @@ def test_list_that_was_asked_for_before_an_event_does_not_undo_it() -> None:
 	assert value(CONTACT, "contact_name") == ("Ana",)
 
 
+def test_name_that_is_older_than_a_message_is_taken_since_the_message_told_none() -> None:
+	process(received("Hola", "3EB0A", timestamp=webhooks.NOON + 60))
+	process(event("contact.updated", contact={"id": JID, "name": "Ana"}, timestamp=webhooks.NOON))
+	assert value(CONTACT, "contact_name") == ("Ana",)
+
+
 def in_group(author: str, message_id: str | None = None, **said: Any) -> dict:
 	return received(THUMB, message_id, number=GROUP, id=None, author=jid_of(author), **said)
 

@@ -70,12 +70,7 @@ def upsert(
 
 
 def find_or_create(
-	session: str,
-	jid: str,
-	push_name: str = "",
-	*,
-	said_at_ms: int | None = None,
-	hooks: documents.Hooks | None = None,
+	session: str, jid: str, push_name: str = "", *, hooks: documents.Hooks | None = None
 ) -> str:
 	"""The contact of a JID that a live message or event named; created if it is new.
 
@@ -83,18 +78,13 @@ def find_or_create(
 		session: the session's name.
 		jid: of a user or a group, in normal form.
 		push_name: how they call themselves, "" if unknown.
-		said_at_ms: when they did.
 		hooks: of other apps, whether they run for a new one; by default they do.
 
 	Returns:
 		The name of the contact.
 	"""
 	record = records.Contact(
-		jid=jid,
-		phone_number=jids.phone_of(jid),
-		push_name=push_name,
-		is_group=jids.is_group(jid),
-		timestamp_ms=said_at_ms,
+		jid=jid, phone_number=jids.phone_of(jid), push_name=push_name, is_group=jids.is_group(jid)
 	)
 	return apply(session, record, hooks=hooks)
 

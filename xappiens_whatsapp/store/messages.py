@@ -145,9 +145,7 @@ def receive(
 	name_of_chat = "" if message.from_me or is_group else message.push_name
 	contact = None if is_group else known.contact
 	if not is_group and not known.contact_is_up_to_date(name_of_chat):
-		contact = contacts.find_or_create(
-			session, message.chat_jid, name_of_chat, said_at_ms=message.timestamp_ms, hooks=hooks
-		)
+		contact = contacts.find_or_create(session, message.chat_jid, name_of_chat, hooks=hooks)
 	conversation = known.conversation
 	if not conversation or (contact and known.conversation_contact is None):
 		conversation = conversations.find_or_create(
