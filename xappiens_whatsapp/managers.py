@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import frappe
-from frappe.utils import add_to_date
+from frappe.utils import add_to_date, escape_html
 
 from xappiens_whatsapp.store import times
 
@@ -26,31 +28,37 @@ def tell_once(subject: str, doctype: str, name: str) -> bool:
 		Whether it was said.
 	"""
 	recently = add_to_date(times.now(), minutes=-QUIET_MINUTES)
-	said = frappe.utils.escape_html(subject)
+	said = escape_html(subject)
 	if frappe.db.exists(NOTICE, {"document_type": doctype, "document_name": name}) or frappe.db.exists(
 		NOTICE, {"document_type": doctype, "subject": said, "creation": (">", recently)}
 	):
 		return False
-	tell(subject, doctype, name)
+	tell(lambda _language: subject, doctype, name)
 	return True
 
 
-def tell(subject: str, doctype: str, name: str, *, what_to_do: str = "") -> None:
+def tell(
+	subject: Callable[[str | None], str],
+	doctype: str,
+	name: str,
+	*,
+	what_to_do: Callable[[str | None], str] = lambda _language: "",
+) -> None:
 	"""Put a notice into the bell of every manager. The caller commits.
 
 	Args:
-		subject: translated, plain text, without anything that strangers wrote.
+		subject: gives it in a language: plain text, without anything that strangers wrote.
 		doctype, name: what the notice leads to.
-		what_to_do: translated, plain text.
+		what_to_do: gives it in a language: plain text.
 	"""
 	# As documents: Frappe's versions name them differently, and some send e-mails with them.
-	for user in everybody():
+	for user, language in everybody():
 		frappe.get_doc(
 			{
 				"doctype": NOTICE,
 				"type": "Alert",
-				"subject": frappe.utils.escape_html(subject),
-				"email_content": frappe.utils.escape_html(what_to_do),
+				"subject": escape_html(subject(language)),
+				"email_content": escape_html(what_to_do(language)),
 				"document_type": doctype,
 				"document_name": name,
 				"for_user": user,
@@ -59,15 +67,18 @@ def tell(subject: str, doctype: str, name: str, *, what_to_do: str = "") -> None
 		).insert(ignore_permissions=True)
 
 
-def everybody() -> list[str]:
-	"""The enabled users who manage WhatsApp; where nobody has that role, those who manage the system."""
+def everybody() -> list[tuple[str, str | None]]:
+	"""The enabled users who manage WhatsApp, with their languages; where nobody has that role, those who manage the system."""
 	return _enabled_with(ROLE) or _enabled_with(FALLBACK_ROLE)
 
 
-def _enabled_with(role: str) -> list[str]:
+def _enabled_with(role: str) -> list[tuple[str, str | None]]:
 	users = frappe.get_all(
 		"Has Role", filters={"role": role, "parenttype": "User"}, pluck="parent", distinct=True
 	)
-	return (
-		frappe.get_all("User", filters={"name": ("in", users), "enabled": 1}, pluck="name") if users else []
-	)
+	return [
+		(user.name, user.language)
+		for user in frappe.get_all(
+			"User", filters={"name": ("in", users or [""]), "enabled": 1}, fields=["name", "language"]
+		)
+	]

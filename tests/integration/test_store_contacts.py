@@ -8,7 +8,7 @@ import frappe
 import pytest
 
 from support import factories
-from support.database import statements
+from support.database import in_parallel, statements
 from xappiens_whatsapp.inbox_hub import records
 from xappiens_whatsapp.store import contacts, conversations
 from xappiens_whatsapp.store.bulk import Counts
@@ -157,3 +157,25 @@ def test_conversations_and_messages_from_before_the_contact_are_linked_to_it(ses
 	assert (row.contact, row.contact_name) == (stored().name, "María")
 	linked = [frappe.db.get_value("WhatsApp Message", message, "contact") for message in messages]
 	assert linked == [stored().name, None]
+
+
+def test_of_names_that_come_at_once_the_latest_stays(session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+	"""The newer one is stored after the older one's event has read the contact."""
+	contacts.apply(session, factories.contact_record(name="Ana"))
+	frappe.db.commit()
+	read = contacts.bulk.rows_by_key
+
+	def rename(number: int) -> None:
+		record = factories.contact_record(name=f"Ana {number}", timestamp_ms=factories.NOON_MS + number)
+		contacts.apply(session, record)
+		frappe.db.commit()
+
+	def read_too_early(*arguments: object) -> dict:
+		rows = read(*arguments)
+		monkeypatch.undo()
+		in_parallel([lambda: rename(2)])
+		return rows
+
+	monkeypatch.setattr(contacts.bulk, "rows_by_key", read_too_early)
+	rename(1)
+	assert frappe.get_all("WhatsApp Contact", pluck="contact_name") == ["Ana 2"]

@@ -42,6 +42,13 @@ def run_now() -> frappe._dict:
 	return sync_runs.load(sync_runs.latest(SESSION).name)
 
 
+def heard_progress(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+	"""What pages are told of a sync from now on."""
+	heard: list[tuple] = []
+	monkeypatch.setattr(sync_runs.realtime, "sync_progress", lambda *told: heard.append(told))
+	return heard
+
+
 def error_log() -> str:
 	return "\n".join(
 		f"{row.method}\n{row.error}" for row in frappe.get_all("Error Log", fields=["method", "error"])
@@ -246,6 +253,7 @@ def test_a_session_that_its_syncs_disconnect_is_spared_step_by_step_and_a_manage
 	simulator: Simulator, web: Web, worker: Worker
 ) -> None:
 	manager = make_user("manager", "WhatsApp Manager")
+	frappe.db.set_value("User", manager, "language", "es")
 	connect_site(simulator, web, auto_sync_enabled=1)
 	link_session(simulator)
 	simulator.faults(F2={"reconnect_after": 0.2})
@@ -279,7 +287,10 @@ def test_a_session_that_its_syncs_disconnect_is_spared_step_by_step_and_a_manage
 	breaker.note_interruption(SESSION)
 	frappe.db.commit()
 	assert mode() == "Stopped"
-	assert frappe.get_all("Notification Log", {"document_name": SESSION}, pluck="for_user") == [manager]
+	((told, subject),) = frappe.get_all(
+		"Notification Log", {"document_name": SESSION}, ["for_user", "subject"], as_list=True
+	)
+	assert (told, "sesión" in subject) == (manager, True)  # in the language of who reads it
 	frappe.db.delete("WhatsApp Sync Run", {"session": SESSION, "state": "Queued"})
 	request_sync(SESSION, "Scheduler")
 	request_sync(SESSION, "Connected")
@@ -420,8 +431,7 @@ def test_who_has_lost_the_run_stores_nothing_and_says_nothing(
 	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 	linked(simulator)
-	heard: list[tuple] = []
-	monkeypatch.setattr(sync_runs.realtime, "sync_progress", lambda *told: heard.append(told))
+	heard = heard_progress(monkeypatch)
 	fetch = engine.phases.fetch
 
 	def fetch_and_lose(*arguments: object) -> object:
@@ -444,11 +454,28 @@ def test_a_run_that_was_lost_is_not_declared_failed(
 	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 	linked(simulator)
-	heard: list[tuple] = []
-	monkeypatch.setattr(sync_runs.realtime, "sync_progress", lambda *told: heard.append(told))
+	heard = heard_progress(monkeypatch)
 	run = sync_runs.open_run(SESSION, "Manual")
 	lost = sync_runs.claim(run)
 	frappe.db.set_value("WhatsApp Sync Run", run, "claim", "somebody else")
 	sync_runs.finish(lost, error="no answer")
 	frappe.db.commit()
 	assert (sync_runs.load(run).state, heard) == ("Running", [])
+
+
+@pytest.mark.simulator(**SMALL)
+def test_by_hand_nobody_holds_a_run_while_it_waits_for_the_hub(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	"""Else its heartbeat would grow old, and the minute job would take it over."""
+	linked(simulator)
+	simulator.faults(rate_limited={"path": CONTACTS, "times": 1, "retry_after": 1})
+	claims: list[object] = []
+
+	def look(seconds: float) -> None:
+		claims.append((seconds > 0, frappe.db.get_value("WhatsApp Sync Run", {"session": SESSION}, "claim")))
+
+	monkeypatch.setattr("xappiens_whatsapp.api.sync.time.sleep", look)
+	answer = sync_session_complete(SESSION)
+	assert answer["status"] == "Completed"
+	assert claims and set(claims) == {(True, None)}

@@ -280,6 +280,28 @@ def test_a_row_without_a_time_does_not_end_the_search_for_what_was_missed(
 
 
 @pytest.mark.simulator(**SMALL)
+def test_a_page_that_came_in_the_place_of_another_one_leaves_no_gap(
+	simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	synced(simulator)
+	chat = chats()[0]
+	simulator.incoming(
+		SESSION, chat=chat.chat_id, text="perdido", count=120, webhook=False, timestamp_ms=ago_ms(5)
+	)
+	ask = WhatsAppAPIClient.get_chat_messages
+
+	def with_a_stale_page(client: WhatsAppAPIClient, chat: str, page: int, limit: int) -> dict:
+		return ask(client, chat, page=1 if page == 2 else page, limit=limit)
+
+	with monkeypatch.context() as patch:
+		patch.setattr(WhatsAppAPIClient, "get_chat_messages", with_a_stale_page)
+		run = sync_what_is_new()
+	assert (count("Message", content=("like", "perdido%")), run.messages_errors) == (70, 1)
+	sync_what_is_new()
+	assert count("Message", content=("like", "perdido%"), is_history=0) == 120
+
+
+@pytest.mark.simulator(**SMALL)
 def test_what_a_chat_is_said_to_hold_but_does_not_list_yet_is_looked_for_once_more(
 	simulator: Simulator,
 ) -> None:

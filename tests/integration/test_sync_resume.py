@@ -54,7 +54,7 @@ def test_a_sync_whose_worker_is_killed_again_and_again_stores_the_same_rows_and_
 	simulator: Simulator, worker: Worker, is_long: bool
 ) -> None:
 	"""The long form kills 20 times."""
-	kills = 20 if is_long else 2
+	kills = 20 if is_long else 3
 	connect_site(simulator)
 	if is_long:
 		simulator.reset(**{**SMALL, "contacts": 1200, "chats": 20})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import frappe
@@ -13,7 +14,7 @@ from support.factories import SESSION
 from support.webhooks import GROUP, PERSON, event, jid_of, reaction, received
 from xappiens_whatsapp import webhook_processing
 from xappiens_whatsapp.inbox_hub import clock
-from xappiens_whatsapp.store import contacts, conversations, events, messages
+from xappiens_whatsapp.store import contacts, conversations, events, messages, times
 
 JID = jid_of(PERSON)
 CONTACT, CONVERSATION, MESSAGE = "WhatsApp Contact", "WhatsApp Conversation", "WhatsApp Message"
@@ -205,3 +206,13 @@ def test_text_that_a_list_shows_of_an_edited_message_is_its_latest() -> None:
 	messages.store_page(SESSION, page, factories.NOON_MS)
 	frappe.db.commit()
 	assert value(MESSAGE, "content") == ("dos",)
+
+
+def test_time_within_the_hour_that_happens_twice_is_the_latest_that_is_past(
+	monkeypatch: pytest.MonkeyPatch,
+) -> None:
+	half_past_two = datetime(2025, 10, 26, 2, 30)  # the site's clock goes back from 3 to 2
+	first_ms = 1761438600000
+	for now_ms, expected in ((first_ms + 60_000, first_ms), (first_ms + 7_200_000, first_ms + 3_600_000)):
+		monkeypatch.setattr(clock, "now_ms", lambda now_ms=now_ms: now_ms)
+		assert times.milliseconds(half_past_two) == expected

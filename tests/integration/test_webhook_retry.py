@@ -99,7 +99,7 @@ def test_an_event_that_cannot_be_understood_is_dead_at_once_and_told() -> None:
 
 def test_where_nobody_manages_whatsapp_system_managers_are_told() -> None:
 	frappe.db.delete("Has Role", {"role": managers.ROLE})
-	assert "Administrator" in managers.everybody()
+	assert "Administrator" in [user for user, _language in managers.everybody()]
 
 
 def test_a_retry_processes_at_once_and_starts_the_schedule_anew(monkeypatch: pytest.MonkeyPatch) -> None:

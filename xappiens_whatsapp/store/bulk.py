@@ -97,7 +97,7 @@ def locked_changes(
 
 	Args:
 		doctype: their DocType.
-		stored: key_hash to row, as `rows_by_key` gave them.
+		stored: the rows as they were compared, under any key.
 		columns: what `changes_of` looks at.
 		changes_of: the columns of a row that are to change, with their new values.
 

@@ -62,11 +62,12 @@ def _set_mode(session: str, mode: str) -> None:
 
 def _tell_managers(session: str) -> None:
 	managers.tell(
-		_("WhatsApp session {0} is not synced by itself any more").format(session),
+		lambda language: _("WhatsApp session {0} is not synced by itself any more", language).format(session),
 		sessions.DOCTYPE,
 		session,
-		what_to_do=_(
+		what_to_do=lambda language: _(
 			"It was disconnected again and again while it was synced. Ask the operator of Inbox Hub, then open the "
-			"session and press Resume Sync."
+			"session and press Resume Sync.",
+			language,
 		),
 	)

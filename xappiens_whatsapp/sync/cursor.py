@@ -14,6 +14,9 @@ from xappiens_whatsapp.sync.pager import Pager
 PHASES = ("chats", "messages", "contacts")
 
 
+CLOCKS_DIFFER_MS = 10 * 60_000  # by how much the Hub's clock and ours may, at most
+
+
 @dataclass(slots=True)
 class Visits:
 	"""Which chats the messages phase reads, and how far it is with the first of them.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from xappiens_whatsapp.inbox_hub import records
 
+CUT_OFF = "Inbox Hub repeats a page or gives an unreadable one: what lies behind it could not be fetched."
 REPEATS = 2  # of one page, in a row: this server gives nothing else
 BARREN = 3  # pages in a row of which no row can be understood: neither do these lead anywhere
 
@@ -77,6 +78,11 @@ class Pager:
 			return self.is_done
 		if self.repeats >= REPEATS:
 			return self.seen < self.total if self.total else not self.has_moved or self.may_lack
+		return self.has_gap
+
+	@property
+	def has_gap(self) -> bool:
+		"""Whether a page may be missing among those that came, as far as the total tells."""
 		return self.may_lack and self.seen < (self.total or self.seen + 1)
 
 

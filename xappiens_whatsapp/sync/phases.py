@@ -16,16 +16,13 @@ from xappiens_whatsapp.inbox_hub.errors import HubUnavailable
 from xappiens_whatsapp.store import contacts, conversations
 from xappiens_whatsapp.store.message_rows import preview
 from xappiens_whatsapp.sync import visits
-from xappiens_whatsapp.sync.cursor import PHASES, Cursor, Scope
+from xappiens_whatsapp.sync.cursor import CLOCKS_DIFFER_MS, PHASES, Cursor, Scope
 from xappiens_whatsapp.sync.fetched import PAGE_SIZE, Fetched
-from xappiens_whatsapp.sync.pager import Pager
+from xappiens_whatsapp.sync.pager import CUT_OFF, Pager
 
 __all__ = ["PHASES", "begin", "fetch"]
 
 T = TypeVar("T")
-# Of a Hub that cannot list its chats the messages since the last sync are looked through, and a little further back.
-OVERLAP_MS = 10 * 60_000
-REPEATED = "Inbox Hub repeats a page: what lies behind it could not be fetched."
 
 
 def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | None:
@@ -87,7 +84,7 @@ def _derive_chats(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fe
 	found, errors = _news(page, cursor.pager)
 	if scope.synced_until_ms:
 		oldest_ms = min((message.timestamp_ms for message in found if message.timestamp_ms), default=None)
-		is_far_enough = oldest_ms is not None and oldest_ms <= scope.synced_until_ms - OVERLAP_MS
+		is_far_enough = oldest_ms is not None and oldest_ms <= scope.synced_until_ms - CLOCKS_DIFFER_MS
 	else:
 		is_far_enough = cursor.pager.seen >= scope.recent_chats * scope.messages_per_chat
 	cursor.pager.is_done = cursor.pager.is_done or is_far_enough
@@ -114,7 +111,7 @@ def _news(page: records.Page[T], pager: Pager) -> tuple[Sequence[T], Sequence[re
 	"""What a page brings that the one before did not, and what went wrong with it."""
 	is_news, errors = pager.advance(page, PAGE_SIZE), page.errors
 	if pager.is_cut_off:
-		errors = (*errors, records.RecordError(f"page {pager.page - 1}", REPEATED))
+		errors = (*errors, records.RecordError(f"page {pager.page - 1}", CUT_OFF))
 	return page.records if is_news else (), errors
 
 

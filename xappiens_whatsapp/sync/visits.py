@@ -17,15 +17,14 @@ from xappiens_whatsapp.inbox_hub.errors import NotFound
 from xappiens_whatsapp.store import messages, reactions, read_marks
 from xappiens_whatsapp.store.bulk import Counts
 from xappiens_whatsapp.store.read_marks import Unread
-from xappiens_whatsapp.sync.cursor import Cursor, Scope, Visits
+from xappiens_whatsapp.sync.cursor import CLOCKS_DIFFER_MS, Cursor, Scope, Visits
 from xappiens_whatsapp.sync.fetched import PAGE_SIZE, Fetched
-from xappiens_whatsapp.sync.pager import Pager
+from xappiens_whatsapp.sync.pager import CUT_OFF, Pager
 
 CHATS_AT_ONCE = 100
 # What was written so shortly before a chat was read may be listed late, or share its second with what comes next: the
 # mark stays behind it, and the chat is read once more next time.
 SETTLED_AFTER_MS = 60_000
-OVERLAP_MS = 10 * 60_000  # by which the Hub's clock and ours may differ
 
 
 def begin(scope: Scope) -> Visits:
@@ -55,9 +54,8 @@ def fetch(client: WhatsAppAPIClient, scope: Scope, cursor: Cursor) -> Fetched | 
 	is_news = cursor.pager.advance(page, limit)
 	found, errors = (page.records, list(page.errors)) if is_news else ((), [])
 	is_read = _is_far_enough(scope, cursor, chat, found) or cursor.pager.is_done
-	if cursor.pager.is_cut_off and not cursor.visits.is_at_mark:
-		reason = "Inbox Hub repeats a page of its messages: what lies behind it could not be fetched."
-		errors.append(records.RecordError(f"chat {chat.conversation}", reason))
+	if (cursor.pager.is_cut_off and not cursor.visits.is_at_mark) or (is_read and cursor.pager.has_gap):
+		errors.append(records.RecordError(f"chat {chat.conversation}", CUT_OFF))
 		cursor.visits.has_failed = True
 	listed = page.reactions if is_news else ()
 	cursor.visits.newest_ms = max(
@@ -137,7 +135,7 @@ def _mark(scope: Scope, visits: Visits, chat: Unread) -> int:
 	is_listed = visits.newest_ms // 1000 >= chat.last_ms // 1000
 	# What the chat is said to hold since the last sync may not be among its messages yet, after the session was away. It
 	# is looked for once more; then it is something that is never listed.
-	if not is_listed and chat.last_ms > scope.synced_until_ms - OVERLAP_MS:
+	if not is_listed and chat.last_ms > scope.synced_until_ms - CLOCKS_DIFFER_MS:
 		mark_ms = min(mark_ms, visits.newest_ms)
 	return mark_ms
 
