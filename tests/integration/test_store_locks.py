@@ -102,6 +102,35 @@ def test_rows_are_locked_in_the_order_of_the_house(session: str, write: Callable
 	assert locked == sorted(locked, key=ORDER.index)
 
 
+@pytest.mark.parametrize(
+	"apply",
+	[
+		lambda session: receipts.apply(session, records.Receipt("3EB0LOCKED", "Read")),
+		lambda session: receipts.apply(session, records.Receipt("", "Read", hub_id=7)),
+		lambda session: reactions.apply(
+			session, records.Reaction("3EB0LOCKED", factories.jid_of(CHATS[0]), "", False, "👍", 1)
+		),
+	],
+	ids=["receipt", "receipt by the number at the Hub", "reaction"],
+)
+def test_who_locks_a_message_keeps_nobody_from_writing_others(
+	session: str, apply: Callable[[str], str | None]
+) -> None:
+	messages.receive(session, factories.message_record(message_id="3EB0LOCKED", hub_id=7, from_me=True))
+	frappe.db.commit()
+	assert apply(session)
+
+	def others() -> int:
+		frappe.db.sql("SET SESSION innodb_lock_wait_timeout = 1")
+		for number in range(20):
+			record = factories.message_record(number=CHATS[1], message_id=f"3EB0{number}", hub_id=number + 10)
+			messages.receive(session, record)
+		frappe.db.commit()
+		return frappe.db.count("WhatsApp Message")
+
+	assert in_parallel([others]) == [21]
+
+
 def test_events_sync_and_outbox_together_never_wait_in_a_circle(session: str) -> None:
 	"""Eight at once. What loses a race is told so by the database; a deadlock is what must not be among it.
 

@@ -87,6 +87,36 @@ def locked_rows(doctype: str, names: Iterable[str], columns: Sequence[str]) -> d
 	return {row.name: row for row in rows}
 
 
+def locked_row(doctype: str, where: Mapping[str, Any], columns: Sequence[str]) -> frappe._dict | None:
+	"""The row that these columns identify, as it is now, locked until the commit.
+
+	It is found without a lock and locked by its name. Locked by an index, the gap beside it would be locked, too: who gives
+	a message its id needs the neighbouring gap, and three can wait for each other in a circle.
+
+	Args:
+		doctype: its DocType.
+		where: column to value; at most one row has them.
+		columns: which columns to read; `name` comes always.
+
+	Returns:
+		The row; None if there is none, and then none is made before the commit either.
+	"""
+	table, values = f"`tab{doctype}`", list(where.values())
+	condition = " AND ".join(f"`{column}` = %s" for column in where)
+	selected = ", ".join(f"`{column}`" for column in dict.fromkeys(("name", *where, *columns)))
+	rows = frappe.db.sql(
+		f"SELECT {selected} FROM {table} WHERE name = (SELECT name FROM {table} WHERE {condition} LIMIT 1) FOR UPDATE",
+		values,
+		as_dict=True,
+	)
+	if not rows or any(rows[0][column] != value for column, value in where.items()):
+		# The first look is at the past: meanwhile the row may have been made, or its key given to another.
+		rows = frappe.db.sql(
+			f"SELECT {selected} FROM {table} WHERE {condition} LIMIT 1 FOR UPDATE", values, as_dict=True
+		)
+	return rows[0] if rows else None
+
+
 def locked_changes(
 	doctype: str,
 	stored: Mapping[str, frappe._dict],

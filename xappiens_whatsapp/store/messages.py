@@ -108,10 +108,11 @@ def store_page(session: str, page: Page, history_until_ms: int) -> bulk.Counts:
 		row = message_row(session, chat.name, None if chat.is_group else chat.contact, message, quoted)
 		row["is_history"] = int((message.timestamp_ms or 0) <= history_until_ms)
 		rows.append(row)
-	bulk.insert_rows(DOCTYPE, rows)
+	# Locks first: what is inserted holds its place in the index of keys, which `take_id` may need for a row that it holds.
 	changes = bulk.locked_changes(
 		DOCTYPE, page.stored, COLUMNS, lambda row: _all_changes(session, row, page.known[row.name])
 	)
+	bulk.insert_rows(DOCTYPE, rows)
 	bulk.update_rows(DOCTYPE, changes)
 	page.counts.created += len(rows)
 	page.counts.updated += len(changes)

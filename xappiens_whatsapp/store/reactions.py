@@ -56,14 +56,10 @@ def apply(session: str, reaction: records.Reaction) -> str | None:
 	Returns:
 		The message's name; None if the message is not known (yet).
 	"""
-	messages = frappe.db.sql(
-		f"SELECT name, conversation, direction FROM `tab{DOCTYPE}` WHERE key_hash = %s FOR UPDATE",
-		key_hash(session, reaction.message_id),
-		as_dict=True,
-	)
-	if not messages:
+	key = key_hash(session, reaction.message_id)
+	message = bulk.locked_row(DOCTYPE, {"key_hash": key}, ("conversation", "direction"))
+	if not message:
 		return None
-	(message,) = messages
 	said_at = reaction.timestamp_ms or clock.now_ms()
 	rows = frappe.db.sql(
 		f"SELECT name, from_jid, timestamp_ms FROM `tab{TABLE}` WHERE parent = %s", message.name, as_dict=True

@@ -6,7 +6,7 @@ import frappe
 
 from xappiens_whatsapp import realtime
 from xappiens_whatsapp.inbox_hub import clock, records
-from xappiens_whatsapp.store import message_rows, statuses
+from xappiens_whatsapp.store import bulk, message_rows, statuses
 from xappiens_whatsapp.store.keys import key_hash
 from xappiens_whatsapp.store.messages import DOCTYPE
 
@@ -25,17 +25,12 @@ def apply(session: str, receipt: records.Receipt) -> str | None:
 	"""
 	# By the Hub's own number only where the Hub gave nothing else.
 	if receipt.message_id:
-		condition, key = "key_hash = %(key)s", key_hash(session, receipt.message_id)
+		where = {"key_hash": key_hash(session, receipt.message_id)}
 	else:
-		condition, key = "session = %(session)s AND hub_message_id = %(key)s", receipt.hub_id
-	rows = frappe.db.sql(
-		f"SELECT {', '.join(COLUMNS)} FROM `tab{DOCTYPE}` WHERE {condition} LIMIT 1 FOR UPDATE",
-		{"session": session, "key": key},
-		as_dict=True,
-	)
-	if not rows:
+		where = {"session": session, "hub_message_id": receipt.hub_id}
+	row = bulk.locked_row(DOCTYPE, where, COLUMNS)
+	if not row:
 		return None
-	(row,) = rows
 	changes = message_rows.status_changes(
 		row, receipt.status, receipt.timestamp_ms or clock.now_ms(), receipt.error
 	)
