@@ -6,15 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
 import frappe
 
-from bench_tool import database
-from bench_tool.layout import Layout
-from benchmarks import load, site
+from benchmarks import load, mariadb, site
 from benchmarks.arithmetic import median, percentile
 from benchmarks.report import Figure, at_least, at_most, say
 from support import bench
@@ -26,7 +24,6 @@ from xappiens_whatsapp.xappiens_whatsapp.doctype.whatsapp_settings.whatsapp_sett
 
 CHATS = 50
 CONNECTIONS = 2  # of each worker of gunicorn: enough to keep it busy
-BUFFER_POOL = 2 * 1024**3  # bytes, for a million messages; the bench's MariaDB has 256 MB
 HEARD_WITHIN = 0.3  # seconds
 PING, OURS = "ping", "webhook"
 FOUR, FOUND = "four inserts", "found or inserted"
@@ -199,7 +196,7 @@ def at_different_sizes(web: BenchmarkWeb, sizes: Sizes) -> list[Figure]:
 	small, large = sizes.stored
 	names = {small: "benchmark_small", large: "benchmark_large"}
 	frappe.db.rollback()
-	with buffer_pool(BUFFER_POOL):
+	with mariadb.buffer_pool():
 		for amount, name in names.items():
 			say(f"{amount} stored messages are made")
 			frappe.db.sql_ddl(f"CREATE TABLE `{name}` LIKE `tab{site.MESSAGE}`")
@@ -222,27 +219,6 @@ def at_different_sizes(web: BenchmarkWeb, sizes: Sizes) -> list[Figure]:
 		*(Figure(f"{amount}", in_words(each)) for amount, each in answers.items()),
 		at_most("the cost of the second : the first", cost[large] / cost[small], 1.2, "{:.2f}"),
 	]
-
-
-@contextmanager
-def buffer_pool(size: int) -> Iterator[None]:
-	"""MariaDB's memory for pages of tables, in bytes; as before afterwards."""
-	layout, port = Layout(bench.ROOT), int(bench.common_config()["db_port"])
-	before = int(database.execute(layout, port, "SELECT @@innodb_buffer_pool_size"))
-	resize(layout, port, size)
-	try:
-		yield
-	finally:
-		with suppress(AssertionError):
-			resize(layout, port, before)
-
-
-def resize(layout: Layout, port: int, size: int) -> None:
-	database.execute(layout, port, f"SET GLOBAL innodb_buffer_pool_size = {size}")
-	question = "SELECT @@innodb_buffer_pool_size"
-	bench.wait_until(
-		lambda: int(database.execute(layout, port, question)) == size, "MariaDB has resized its buffer pool"
-	)
 
 
 def until_heard(web: BenchmarkWeb, sizes: Sizes) -> list[Figure]:

@@ -56,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 		"markers", "leaves(*doctypes): the test leaves rows in these DocTypes' tables too"
 	)
 	config.addinivalue_line("markers", "simulator(**options): start options of the Inbox Hub simulator")
+	config.addinivalue_line("markers", "no_cover: pytest-cov does not look while the test runs")
 	with suppress(ImportError):
 		from hypothesis import HealthCheck, settings
 
@@ -70,10 +71,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-	"""A test's folder tells its kind; unit tests run first, before any site is bound."""
+	"""A test's folder tells its kind; unit tests run first, before any site is bound. Only they count as coverage: what is
+	to be covered needs no more, and the others take twice as long while it is measured."""
 	for item in items:
 		if kind := kind_of(item):
 			item.add_marker(kind)
+			if kind != "unit":
+				item.add_marker("no_cover")  # of pytest-cov
 	items.sort(key=lambda item: KINDS.index(kind_of(item) or "unit"))
 
 

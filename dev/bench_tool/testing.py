@@ -17,7 +17,7 @@ from bench_tool.stamps import Stamps
 KINDS = ("unit", "integration", "browser")
 TORTURE = "tests/integration/test_webhook_torture.py"
 RUNNING = "tests-running"  # a stamp that is there while pytest is at work, and after it was killed
-COVERED_PERCENT = 95  # of the branches of what dev/coverage.ini names, by the unit and integration tests
+COVERED_PERCENT = 95  # of the branches of what dev/coverage.ini names, by the unit tests
 
 
 def main(layout: Layout, arguments: list[str]) -> int:

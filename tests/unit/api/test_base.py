@@ -110,6 +110,17 @@ def test_a_short_timeout_holds_for_connecting_too(settings: Settings) -> None:
 	assert WhatsAppAPIClient().connect().config.connect_timeout == 3
 
 
+def test_a_brisk_client_keeps_nobody_waiting(hub: responses.RequestsMock, settings: Settings) -> None:
+	config = WhatsAppAPIClient(is_brisk=True).connect().config
+	assert (config.read_timeout, config.connect_timeout) == (base.BRISK_READ_TIMEOUT, base.BRISK_CONNECT_TIMEOUT)
+	settings.api_timeout = 1
+	assert WhatsAppAPIClient(is_brisk=True).connect().config.read_timeout == 1
+
+
+def test_who_makes_a_client_may_say_how_long_it_waits() -> None:
+	assert WhatsAppAPIClient(patience_seconds=0).connect().patience_seconds == 0
+
+
 def test_the_organisation_is_a_setting(settings: Settings) -> None:
 	settings.organization_id = "1"
 	assert WhatsAppAPIClient().organization_id == 1
