@@ -29,7 +29,9 @@ def wait_for_purge() -> None:
 	"""Until what was deleted is gone from the indexes, too: InnoDB does that later, at the expense of whatever runs then."""
 	bench.wait_until(
 		lambda: (
-			_ask("variable_value FROM information_schema.global_status WHERE variable_name = 'Innodb_history_list_length'")
+			_ask(
+				"variable_value FROM information_schema.global_status WHERE variable_name = 'Innodb_history_list_length'"
+			)
 			<= UNPURGED
 		),
 		"MariaDB has purged what was deleted",

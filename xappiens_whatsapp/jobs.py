@@ -6,6 +6,7 @@ enqueued is only a hint to look there now. If the hint is lost, the minute job l
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import frappe
@@ -22,8 +23,11 @@ QUEUES = (SYNC_QUEUE, "default", "short")  # which one worker may serve, all of 
 SYNC_JOB = "whatsapp_sync"  # how the ids of these jobs begin
 WORK_SECONDS = 60  # a job works at most so long, then it makes room for others
 NUDGE_SECONDS = 60
+NUDGE_AGAIN_SECONDS = 5  # before a process looks again whether somebody has nudged within the last minute
 LOOK_AT_JOBS = 100  # of those that wait; beyond that a second hint does no harm
 TURN_SECONDS = 2  # how long a job waits for another one that is just ending
+
+_looks_again: dict[str, float] = {}  # by site: time.monotonic(), in this process
 
 
 def every_minute() -> None:
@@ -42,10 +46,12 @@ def every_minute() -> None:
 def nudge() -> None:
 	"""Have the minute job run soon, at most once a minute: on a site where nobody has logged in for days Frappe's scheduler
 	sleeps, but webhooks come."""
+	site, now = frappe.local.site, time.monotonic()
+	if now < _looks_again.get(site, 0):
+		return
+	_looks_again[site] = now + NUDGE_AGAIN_SECONDS
 	try:
-		if get_redis_conn().set(
-			f"{frappe.local.site}:xappiens_whatsapp:nudged", 1, nx=True, ex=NUDGE_SECONDS
-		):
+		if get_redis_conn().set(f"{site}:xappiens_whatsapp:nudged", 1, nx=True, ex=NUDGE_SECONDS):
 			frappe.enqueue("xappiens_whatsapp.jobs.every_minute", queue="short")
 	except redis.exceptions.RedisError:
 		frappe.logger().error("The job queue cannot be reached; the scheduler will see to what is due")

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import frappe
 import pytest
 from frappe.utils import add_to_date, now_datetime
+from frappe.utils.background_jobs import get_redis_conn
 from frappe.utils.password import set_encrypted_password
 from redis.exceptions import RedisError
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from support import factories
+from support.worker import waiting_jobs
 from xappiens_whatsapp import jobs, refusals
 from xappiens_whatsapp.api import webhook
 from xappiens_whatsapp.inbox_hub import clock, payloads
@@ -141,6 +143,26 @@ def test_event_that_nobody_handles_is_kept_as_ignored(web: Web) -> None:
 	answer = post(web, {"event": "group.participants.updated", "sessionId": factories.SESSION, "data": {}})
 	assert (answer.status_code, answer.json()["status"]) == (200, "Ignored")
 	assert [(row.event, row.status) for row in stored()] == [("group.participants.updated", "Ignored")]
+
+
+def test_webhooks_have_the_minute_job_run_at_most_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+	"""A process remembers for a moment that it looked; what is true for all of them stands in Redis."""
+	get_redis_conn().delete(f"{frappe.local.site}:xappiens_whatsapp:nudged")
+	monkeypatch.setattr(jobs, "_looks_again", {})
+
+	def made() -> int:
+		return [job.kwargs["method"] for job in waiting_jobs()].count("xappiens_whatsapp.jobs.every_minute")
+
+	jobs.nudge()
+	jobs.nudge()
+	assert made() == 1
+	jobs._looks_again.clear()  # as in another process, or after five seconds
+	jobs.nudge()
+	assert made() == 1
+	jobs._looks_again.clear()
+	get_redis_conn().delete(f"{frappe.local.site}:xappiens_whatsapp:nudged")  # a minute has passed
+	jobs.nudge()
+	assert made() == 2
 
 
 def test_what_came_while_switched_off_waits_and_is_processed_once_when_switched_on(web: Web) -> None:

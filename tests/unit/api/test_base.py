@@ -112,7 +112,10 @@ def test_a_short_timeout_holds_for_connecting_too(settings: Settings) -> None:
 
 def test_a_brisk_client_keeps_nobody_waiting(hub: responses.RequestsMock, settings: Settings) -> None:
 	config = WhatsAppAPIClient(is_brisk=True).connect().config
-	assert (config.read_timeout, config.connect_timeout) == (base.BRISK_READ_TIMEOUT, base.BRISK_CONNECT_TIMEOUT)
+	assert (config.read_timeout, config.connect_timeout) == (
+		base.BRISK_READ_TIMEOUT,
+		base.BRISK_CONNECT_TIMEOUT,
+	)
 	settings.api_timeout = 1
 	assert WhatsAppAPIClient(is_brisk=True).connect().config.read_timeout == 1
 
