@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.parsed import GROUP, PERSON, contact
+from support.parsed import GROUP, PERSON, chat, contact
 from xappiens_whatsapp.inbox_hub import payloads, records
 
 
