@@ -184,7 +184,11 @@ def change_preview(conversation: str, *, timestamp_ms: int, before: str, after: 
 		before, after: what the list of conversations showed of it, and is to show.
 	"""
 	last = frappe.db.get_value(
-		DOCTYPE, conversation, ["last_message", "last_message_timestamp_ms"], as_dict=True
+		DOCTYPE,
+		conversation,
+		["last_message", "last_message_timestamp_ms"],
+		as_dict=True,
+		for_update=True,  # it is locked, but a plain read would tell how it was before that
 	)
 	if (last.last_message_timestamp_ms, last.last_message or "") == (timestamp_ms, before[:PREVIEW_LENGTH]):
 		frappe.db.set_value(DOCTYPE, conversation, "last_message", after[:PREVIEW_LENGTH])

@@ -191,17 +191,17 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 		sent: the Hub's answer or the echo: status, time, the Hub's own id.
 	"""
 	conversations.lock(frappe.db.get_value(DOCTYPE, name, "conversation"))
-	own = frappe.db.get_value(
-		DOCTYPE, name, ["key_hash", "conversation", *COLUMNS[2:]], as_dict=True, for_update=True
-	)
-	hash_, reactions = key_hash(session, message_id), []
+	hash_ = key_hash(session, message_id)
+	found = bulk.rows_by_key(DOCTYPE, [hash_], ()).get(hash_)
+	# As they are now: a receipt for the echo may have come while we waited for the conversation.
+	rows = bulk.locked_rows(DOCTYPE, {name, found.name if found else name}, COLUMNS)
+	own = rows.pop(name)
+	echo = next(iter(rows.values()), None)
 	changes = message_rows.status_changes(own, sent.status or "Sent", sent.timestamp_ms or clock.now_ms(), "")
 	if own.key_hash != hash_:
-		if echo := bulk.rows_by_key(DOCTYPE, [hash_], COLUMNS).get(hash_):
+		if echo:
 			changes["status"] = statuses.merged(changes.get("status", own.status), echo.status)
 			changes.update({column: echo[column] for column in statuses.REACHED_AT.values() if echo[column]})
-			# Read without locks and moved last, by name: reactions come after messages in the order of locks.
-			reactions = frappe.get_all("WhatsApp Message Reaction", {"parent": echo.name}, pluck="name")
 			for answer in frappe.get_all(
 				DOCTYPE, {"conversation": own.conversation, "quoted_message": echo.name}, pluck="name"
 			):
@@ -212,9 +212,18 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 	if sent.hub_id:
 		changes["hub_message_id"] = sent.hub_id
 	frappe.db.set_value(DOCTYPE, name, changes)
-	for reaction in reactions:
-		frappe.db.set_value("WhatsApp Message Reaction", reaction, "parent", name, update_modified=False)
+	if echo:
+		_move_reactions(echo.name, name)
 	realtime.message_status(session, own.conversation, name, changes.get("status", own.status))
+
+
+def _move_reactions(before: str, after: str) -> None:
+	"""Reactions come after messages in the order of locks. Who adds one has locked its message: none is added now."""
+	table = "WhatsApp Message Reaction"
+	for reaction in frappe.db.sql(
+		f"SELECT name FROM `tab{table}` WHERE parent = %s FOR UPDATE", before, pluck=True
+	):
+		frappe.db.set_value(table, reaction, "parent", after, update_modified=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,12 @@ def apply(session: str, reaction: records.Reaction) -> str | None:
 		return None
 	said_at = reaction.timestamp_ms or clock.now_ms()
 	rows = frappe.db.sql(
-		f"SELECT name, from_jid, timestamp_ms FROM `tab{TABLE}` WHERE parent = %s", message.name, as_dict=True
+		f"SELECT name, from_jid FROM `tab{TABLE}` WHERE parent = %s", message.name, as_dict=True
 	)
 	stored = next((row for row in rows if row.from_jid == reaction.sender_jid), None)
 	values = {"emoji": reaction.emoji, "reacted_at": times.site_datetime(said_at), "timestamp_ms": said_at}
-	if stored and stored.timestamp_ms > said_at:
+	# The message is locked, and nobody else writes its reactions; but what was read tells how they were before that.
+	if stored and frappe.db.get_value(TABLE, stored.name, "timestamp_ms", for_update=True) > said_at:
 		return message.name
 	if stored:
 		frappe.db.set_value(TABLE, stored.name, values)
