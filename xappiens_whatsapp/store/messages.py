@@ -16,7 +16,16 @@ import frappe
 
 from xappiens_whatsapp import realtime
 from xappiens_whatsapp.inbox_hub import clock, jids, records
-from xappiens_whatsapp.store import bulk, contacts, conversations, documents, message_rows, statuses, times
+from xappiens_whatsapp.store import (
+	bulk,
+	contacts,
+	conversations,
+	documents,
+	message_rows,
+	sessions,
+	statuses,
+	times,
+)
 from xappiens_whatsapp.store.keys import key_hash, name_of
 from xappiens_whatsapp.store.message_rows import (
 	COLUMNS,
@@ -190,9 +199,13 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 		message_id: WhatsApp's.
 		sent: the Hub's answer or the echo: status, time, the Hub's own id.
 	"""
-	conversations.lock(frappe.db.get_value(DOCTYPE, name, "conversation"))
 	hash_ = key_hash(session, message_id)
 	found = bulk.rows_by_key(DOCTYPE, [hash_], ()).get(hash_)
+	if found and found.name != name:
+		# One at a time: a key that goes from row to row within a transaction needs its place in the index and the next one,
+		# and two that are neighbours would wait for each other.
+		sessions.lock(session)
+	conversations.lock(frappe.db.get_value(DOCTYPE, name, "conversation"))
 	# As they are now: a receipt for the echo may have come while we waited for the conversation.
 	rows = bulk.locked_rows(DOCTYPE, {name, found.name if found else name}, COLUMNS)
 	own = rows.pop(name)
