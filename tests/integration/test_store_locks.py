@@ -102,6 +102,16 @@ def test_rows_are_locked_in_the_order_of_the_house(session: str, write: Callable
 	assert locked == sorted(locked, key=ORDER.index)
 
 
+def test_of_a_session_one_message_at_a_time_is_joined_with_its_echo(session: str) -> None:
+	"""Two whose keys are neighbours would wait for each other. Who has no echo is kept from nothing."""
+	assert tables_as_locked(id_after_the_echo(session))[0] == "Session"
+	conversation = frappe.db.get_value("WhatsApp Conversation", {"session": session})
+	own = factories.make_message(conversation, direction="Outgoing", message_id=None)
+	with statements() as made:
+		messages.take_id(own, session, "3EB0ALONE", records.SentMessage("3EB0ALONE"))
+	assert tables_as_locked(made) == ["Conversation", "Message"]
+
+
 @pytest.mark.parametrize(
 	"apply",
 	[

@@ -58,17 +58,21 @@ def test_an_edit_is_not_shown_as_the_last_message_if_another_one_came_meanwhile(
 	assert frappe.db.get_value("WhatsApp Conversation", conversation, "last_message") == "Adiós"
 
 
-def test_a_receipt_for_the_echo_that_came_meanwhile_is_not_lost_with_it(session: str) -> None:
+def test_what_came_meanwhile_for_an_echo_is_not_lost_with_it(session: str) -> None:
 	own = factories.make_message(
 		factories.make_conversation(session), direction="Outgoing", status="Sending", message_id=None
 	)
 	echo = factories.message_record("Not the same.", from_me=True, message_id="3EB0ECHO")
 	messages.receive(session, echo)
-	look_then_meanwhile(
-		lambda: receipts.apply(session, records.Receipt("3EB0ECHO", "Read", factories.NOON_MS))
-	)
+
+	def read_and_liked() -> None:
+		receipts.apply(session, records.Receipt("3EB0ECHO", "Read", factories.NOON_MS))
+		reactions.apply(session, records.Reaction("3EB0ECHO", JID, JID, False, "👍", factories.NOON_MS))
+
+	look_then_meanwhile(read_and_liked)
 	messages.take_id(own, session, "3EB0ECHO", records.SentMessage("3EB0ECHO"))
 	frappe.db.commit()
-	row = frappe.db.get_value("WhatsApp Message", own, ["status", "read_at"], as_dict=True)
-	assert row.status == "Read" and row.read_at
+	message = frappe.get_doc("WhatsApp Message", own)
+	assert message.status == "Read" and message.read_at
+	assert [row.emoji for row in message.reactions] == ["👍"]
 	assert frappe.db.count("WhatsApp Message") == 1

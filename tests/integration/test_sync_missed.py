@@ -50,6 +50,11 @@ def ago_ms(minutes: float) -> int:
 	return clock.now_ms() - int(minutes * MINUTE_MS)
 
 
+def miss(hub: Simulator, chat: str, messages: int) -> None:
+	"""So many messages came to a chat five minutes ago, and no webhook told of them."""
+	hub.incoming(SESSION, chat=chat, text="perdido", count=messages, webhook=False, timestamp_ms=ago_ms(5))
+
+
 def sync_what_is_new() -> frappe._dict:
 	"""What the scheduler brings about, here and now; returns the finished run."""
 	request_sync(SESSION, "Scheduler")
@@ -109,9 +114,7 @@ def test_a_quiet_account_costs_its_chat_pages_only(simulator: Simulator) -> None
 def test_all_that_a_chat_missed_comes_however_much_it_is_and_once(simulator: Simulator) -> None:
 	synced(simulator)
 	chat = chats()[-1]
-	simulator.incoming(
-		SESSION, chat=chat.chat_id, text="perdido", count=120, webhook=False, timestamp_ms=ago_ms(5)
-	)
+	miss(simulator, chat.chat_id, 120)
 
 	run = sync_what_is_new()
 
@@ -155,9 +158,7 @@ def test_missed_messages_are_stored_once_though_the_worker_is_killed_in_the_midd
 ) -> None:
 	synced(simulator)
 	chat = chats()[0]
-	simulator.incoming(
-		SESSION, chat=chat.chat_id, text="perdido", count=6, webhook=False, timestamp_ms=ago_ms(5)
-	)
+	miss(simulator, chat.chat_id, 6)
 	request_sync(SESSION, "Scheduler")
 	frappe.db.commit()
 
@@ -238,9 +239,7 @@ def test_a_message_that_comes_during_the_first_sync_is_the_same_whoever_brings_i
 def test_what_a_hub_that_repeats_its_pages_keeps_back_comes_when_it_does_not(simulator: Simulator) -> None:
 	synced(simulator)
 	chat = chats()[0]
-	simulator.incoming(
-		SESSION, chat=chat.chat_id, text="perdido", count=120, webhook=False, timestamp_ms=ago_ms(5)
-	)
+	miss(simulator, chat.chat_id, 120)
 	simulator.faults(ignore_page={"path": f"/api/messages/{SESSION}/346*"})
 
 	run = sync_what_is_new()
@@ -261,9 +260,7 @@ def test_a_row_without_a_time_does_not_end_the_search_for_what_was_missed(
 ) -> None:
 	synced(simulator)
 	chat = chats()[0]
-	simulator.incoming(
-		SESSION, chat=chat.chat_id, text="perdido", count=120, webhook=False, timestamp_ms=ago_ms(5)
-	)
+	miss(simulator, chat.chat_id, 120)
 	ask = WhatsAppAPIClient.get_chat_messages
 
 	def with_an_odd_row(client: WhatsAppAPIClient, chat: str, **paging: int) -> dict:
@@ -285,9 +282,7 @@ def test_a_page_that_came_in_the_place_of_another_one_leaves_no_gap(
 ) -> None:
 	synced(simulator)
 	chat = chats()[0]
-	simulator.incoming(
-		SESSION, chat=chat.chat_id, text="perdido", count=120, webhook=False, timestamp_ms=ago_ms(5)
-	)
+	miss(simulator, chat.chat_id, 120)
 	ask = WhatsAppAPIClient.get_chat_messages
 
 	def with_a_stale_page(client: WhatsAppAPIClient, chat: str, page: int, limit: int) -> dict:
@@ -307,9 +302,7 @@ def test_what_a_chat_is_said_to_hold_but_does_not_list_yet_is_looked_for_once_mo
 ) -> None:
 	synced(simulator)
 	chat = chats()[0]
-	simulator.incoming(
-		SESSION, chat=chat.chat_id, text="perdido", count=3, webhook=False, timestamp_ms=ago_ms(5)
-	)
+	miss(simulator, chat.chat_id, 3)
 	nothing = {"success": True, "data": {"messages": [], "total": 0, "page": 1}}
 	simulator.faults(not_object={"path": f"/api/messages/{SESSION}/346*", "body": nothing})
 	sync_what_is_new()
@@ -323,7 +316,7 @@ def test_what_a_chat_is_said_to_hold_but_does_not_list_yet_is_looked_for_once_mo
 def test_what_a_chat_never_lists_costs_two_calls_and_no_more(simulator: Simulator) -> None:
 	synced(simulator)
 	chat = chats()[0]
-	simulator.incoming(SESSION, chat=chat.chat_id, text="perdido", webhook=False, timestamp_ms=ago_ms(5))
+	miss(simulator, chat.chat_id, 1)
 	nothing = {"success": True, "data": {"messages": [], "total": 0, "page": 1}}
 	simulator.faults(not_object={"path": f"/api/messages/{SESSION}/346*", "body": nothing})
 	for _turn in range(3):

@@ -232,11 +232,7 @@ def take_id(name: str, session: str, message_id: str, sent: records.Message | re
 
 def _move_reactions(before: str, after: str) -> None:
 	"""Reactions come after messages in the order of locks. Who adds one has locked its message: none is added now."""
-	table = "WhatsApp Message Reaction"
-	for reaction in frappe.db.sql(
-		f"SELECT name FROM `tab{table}` WHERE parent = %s FOR UPDATE", before, pluck=True
-	):
-		frappe.db.set_value(table, reaction, "parent", after, update_modified=False)
+	frappe.db.sql("UPDATE `tabWhatsApp Message Reaction` SET parent = %s WHERE parent = %s", (after, before))
 
 
 @dataclass(frozen=True, slots=True)
